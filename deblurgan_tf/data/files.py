@@ -1,0 +1,231 @@
+"""Sources that are folders: sharp pictures, and pairs of blurred and sharp ones."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.config import Data, MixPart
+from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, split
+
+
+def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
+    """Sharp pictures below a folder; they are blurred on the device."""
+    root = _root(part)
+    files = images.find(root)
+    if part.include is not None:
+        files = [
+            file
+            for file in files
+            if fnmatch.fnmatch(file.relative_to(root).as_posix(), part.include)
+        ]
+    if not files:
+        which = f" that fit data.include {part.include!r}" if part.include else ""
+        raise DataError(f"{root}: there are no pictures{which} in this folder")
+    sizes = _sizes(files)
+    items = [
+        Item(
+            name=file.relative_to(root).as_posix(),
+            load=functools.partial(_load_sharp, file, part.scale),
+            sharp_file=file.resolve(),
+        )
+        for file in _large_enough(files, sizes, crop, part.scale)
+    ]
+    return split(items, validation, str(root))
+
+
+def pairs(part: Data | MixPart, crop: Crop, validation: int) -> Items:
+    """Pairs of pictures in one of the layouts of the config."""
+    root = _root(part)
+    if part.layout == "side_by_side":
+        items = _side_by_side(root, crop, part.scale)
+    else:
+        items = _two_files(root, _matched(root, part.layout), crop, part.scale)
+    return split(items, validation, str(root))
+
+
+def _root(part: Data | MixPart) -> Path:
+    if part.path is None:
+        raise DataError(
+            f"source {part.source!r} needs a folder: give it with --set data.path=DIR"
+        )
+    root = Path(part.path)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder")
+    return root
+
+
+def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
+    """(height, width) of each file, from the headers; lists all that cannot be read."""
+    broken = []
+
+    def size(file: Path) -> tuple[int, int] | None:
+        try:
+            return images.size(file)
+        except images.PictureError as error:
+            broken.append(str(error))
+            return None
+
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(files, pool.map(size, files), strict=True))
+    if broken:
+        raise DataError(
+            "pictures that cannot be read; mend or remove them:\n"
+            + "\n".join(sorted(broken))
+        )
+    return {file: value for file, value in found.items() if value is not None}
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _large_enough(
+    files: list[Path],
+    sizes: dict[Path, tuple[int, int]],
+    crop: Crop,
+    scale: float,
+) -> list[Path]:
+    """The files that hold a crop; warns of the others, by name."""
+
+    def fits(file: Path) -> bool:
+        height, width = _scaled(sizes[file], scale)
+        return height >= crop[0] and width >= crop[1]
+
+    small = [file for file in files if not fits(file)]
+    if len(small) == len(files):
+        raise DataError(
+            f"all {len(files)} pictures are smaller than the crop of {crop[0]}x"
+            f"{crop[1]}; lower data.crop, for example to "
+            f"{list(_scaled(sizes[files[0]], scale))}"
+        )
+    if small:
+        names = ", ".join(str(file) for file in small)
+        warnings.warn(
+            f"{len(small)} of {len(files)} pictures are smaller than the crop of "
+            f"{crop[0]}x{crop[1]} and are left out: {names}",
+            stacklevel=2,
+        )
+    return [file for file in files if fits(file)]
+
+
+def _reduced(picture: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1.0:
+        return picture
+    height, width = _scaled(picture.shape[:2], scale)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _load_sharp(file: Path, scale: float) -> Pair:
+    return None, _reduced(images.read_rgb(file), scale)
+
+
+def _load_pair(blurred: Path, sharp: Path, scale: float) -> Pair:
+    return (
+        _reduced(images.read_rgb(blurred), scale),
+        _reduced(images.read_rgb(sharp), scale),
+    )
+
+
+def _load_halves(file: Path, scale: float) -> Pair:
+    picture = images.read_rgb(file)
+    middle = picture.shape[1] // 2
+    return _reduced(picture[:, :middle], scale), _reduced(picture[:, middle:], scale)
+
+
+def _matched(root: Path, layout: str) -> dict[str, tuple[Path, Path]]:
+    """Name -> (blurred, sharp); raises DataError with every name that has no mate."""
+    if layout == "folders":
+        folders = {"": (root / "blurred", root / "sharp")}
+        expected = "the folders blurred/ and sharp/"
+    else:
+        blurred_name = {"gopro": "blur", "gopro_gamma": "blur_gamma"}[layout]
+        folders = {
+            f"{sharp.parent.relative_to(root).as_posix()}/": (
+                sharp.parent / blurred_name,
+                sharp,
+            )
+            for sharp in sorted(root.rglob("sharp"))
+            if sharp.is_dir()
+        }
+        expected = f"folders {blurred_name}/ and sharp/ in each sequence"
+    if not folders or not all(x.is_dir() for both in folders.values() for x in both):
+        raise DataError(
+            f"{root}: needs {expected} (data.layout: {layout}; others: folders, gopro, "
+            "gopro_gamma, side_by_side)"
+        )
+    found: dict[str, tuple[Path, Path]] = {}
+    alone = []
+    for prefix, (blurred_folder, sharp_folder) in folders.items():
+        blurred = {
+            f.relative_to(blurred_folder): f for f in images.find(blurred_folder)
+        }
+        sharp = {f.relative_to(sharp_folder): f for f in images.find(sharp_folder)}
+        alone += [blurred[name] for name in blurred.keys() - sharp.keys()]
+        alone += [sharp[name] for name in sharp.keys() - blurred.keys()]
+        for name in blurred.keys() & sharp.keys():
+            found[prefix + name.as_posix()] = (blurred[name], sharp[name])
+    if alone:
+        raise DataError(
+            f"{root}: pictures without a mate of the same name; add it or remove "
+            "them:\n" + "\n".join(str(file) for file in sorted(alone))
+        )
+    if not found:
+        raise DataError(f"{root}: there are no pictures in this folder")
+    return dict(sorted(found.items()))
+
+
+def _two_files(
+    root: Path, matched: dict[str, tuple[Path, Path]], crop: Crop, scale: float
+) -> list[Item]:
+    sizes = _sizes([file for both in matched.values() for file in both])
+    unequal = [both for both in matched.values() if sizes[both[0]] != sizes[both[1]]]
+    if unequal:
+        raise DataError(
+            f"{root}: pairs whose two pictures differ in size:\n"
+            + "\n".join(
+                f"{blurred} {sizes[blurred]}, {sharp} {sizes[sharp]}"
+                for blurred, sharp in unequal
+            )
+        )
+    large = set(
+        _large_enough([sharp for _, sharp in matched.values()], sizes, crop, scale)
+    )
+    return [
+        Item(
+            name=name,
+            load=functools.partial(_load_pair, blurred, sharp, scale),
+            sharp_file=sharp.resolve(),
+        )
+        for name, (blurred, sharp) in matched.items()
+        if sharp in large
+    ]
+
+
+def _side_by_side(root: Path, crop: Crop, scale: float) -> list[Item]:
+    files = images.find(root)
+    if not files:
+        raise DataError(f"{root}: there are no pictures in this folder")
+    sizes = _sizes(files)
+    odd = [file for file in files if sizes[file][1] % 2]
+    if odd:
+        raise DataError(
+            f"{root}: pictures of an odd width are not two of equal size side by "
+            "side:\n" + "\n".join(str(file) for file in odd)
+        )
+    halves = {file: (size[0], size[1] // 2) for file, size in sizes.items()}
+    return [
+        Item(
+            name=file.relative_to(root).as_posix(),
+            load=functools.partial(_load_halves, file, scale),
+            sharp_file=file.resolve(),
+        )
+        for file in _large_enough(files, halves, crop, scale)
+    ]

@@ -1,0 +1,81 @@
+"""A mix of sources, each with its share of the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deblurgan_tf.data.source import Crop, Item, Source, generator
+
+BLOCK = 4096  # choices drawn at a time
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Draws each sample's source by its share; see `source.Source`.
+
+    No picture that one source sets aside for validation is trained on by another.
+    """
+
+    sources: tuple[Source, ...]
+    shares: tuple[float, ...]
+    validation: list[Item]
+
+    @property
+    def size(self) -> int | None:
+        sizes = [source.size for source in self.sources if source.size is not None]
+        return sum(sizes) if len(sizes) == len(self.sources) else None
+
+    def without(self, files: set[Path]) -> Mix:
+        kept = tuple(source.without(files) for source in self.sources)
+        return Mix(kept, self.shares, self.validation)
+
+    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
+        before = self.choices(seed, 0, start)
+        streams = [
+            # Each source goes on from as many samples as were taken from it before.
+            source.samples(seed + number, crop, flip, int(np.sum(before == number)))
+            for number, source in enumerate(self.sources)
+        ]
+
+        def choice(position: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(
+                tf.numpy_function(
+                    lambda x: self.choices(seed, int(x), int(x) + 1)[0],
+                    [position],
+                    tf.int64,
+                    stateful=False,
+                ),
+                (),
+            )
+
+        positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        return tf.data.Dataset.choose_from_datasets(streams, positions.map(choice))
+
+    def choices(self, seed: int, start: int, end: int) -> np.ndarray:
+        """The numbers of the sources of samples `start` to `end`, int64."""
+        share = np.cumsum(self.shares) / np.sum(self.shares)
+        blocks = range(start // BLOCK, -(-end // BLOCK))
+        drawn = [generator(seed, 3, block).random(BLOCK) for block in blocks]
+        uniform = np.concatenate([*drawn, np.empty(0)])
+        offset = start // BLOCK * BLOCK
+        chosen = np.searchsorted(share, uniform[start - offset : end - offset], "right")
+        return chosen.astype(np.int64)
+
+
+def mix(sources: list[tuple[Source, float]]) -> Mix:
+    """A mix of (source, share), the validation pictures of one left out of all."""
+    aside = {
+        item.sharp_file
+        for source, _ in sources
+        for item in source.validation
+        if item.sharp_file is not None
+    }
+    return Mix(
+        sources=tuple(source.without(aside) for source, _ in sources),
+        shares=tuple(share for _, share in sources),
+        validation=[item for source, _ in sources for item in source.validation],
+    )

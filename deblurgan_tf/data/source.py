@@ -1,0 +1,168 @@
+"""What every source of pictures gives: items to train on, items to validate on.
+
+The order of the training samples is a pure function of (seed, position), so a training
+goes on after a restart exactly where it stopped: nothing about the order is stored.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+Crop = tuple[int, int]  # height, width
+# (blurred or None where it is to be made, sharp), uint8 (H, W, 3)
+Pair = tuple[np.ndarray | None, np.ndarray]
+
+
+class DataError(ValueError):
+    """The data cannot be used; the message names the files and the way out."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture, or one pair. `sharp_file` is where the sharp one lies, if it does;
+    `text` is what can be read on it, if that is known."""
+
+    name: str
+    load: Callable[[], Pair]
+    sharp_file: Path | None = None
+    text: str | None = None
+
+
+class Source(Protocol):
+    """Where (blurred, sharp) comes from."""
+
+    validation: list[Item]
+
+    @property
+    def size(self) -> int | None:
+        """The number of sharp pictures to train on; None is endless."""
+
+    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
+        """An endless set that begins with sample number `start`; see `ELEMENT`."""
+
+    def without(self, files: set[Path]) -> Source:
+        """The same without the training items whose sharp picture is one of these."""
+
+
+# A sample: `blurred` is `sharp` again where `paired` is False.
+ELEMENT = {"blurred": tf.uint8, "sharp": tf.uint8, "paired": tf.bool}
+
+
+@dataclass(frozen=True)
+class Items:
+    """A source whose items can be loaded in any order: what all but tfds are."""
+
+    training: Sequence[Item]
+    validation: list[Item] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return len(self.training)
+
+    def without(self, files: set[Path]) -> Items:
+        kept = [item for item in self.training if item.sharp_file not in files]
+        return Items(kept, self.validation)
+
+    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
+        size = len(self.training)
+
+        def load(position: int) -> Pair:
+            epoch, place = divmod(position, size)
+            return self.training[_order(seed, epoch, size)[place]].load()
+
+        return mapped(load, seed, crop, flip, start)
+
+
+def mapped(
+    load: Callable[[int], Pair], seed: int, crop: Crop, flip: bool, start: int
+) -> tf.data.Dataset:
+    """Samples number `start`, `start + 1`, ...: loaded, cropped, flipped, in parallel.
+
+    load: the position of a sample -> its whole pictures.
+    """
+
+    def sample(position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        blurred, sharp = load(int(position))
+        rng = generator(seed, 1, int(position))
+        return crop_and_flip(blurred, sharp, crop, flip, rng)
+
+    def element(position: tf.Tensor) -> dict[str, tf.Tensor]:
+        # The function depends on its argument alone, so it may run in any order.
+        values = tf.numpy_function(
+            sample, [position], list(ELEMENT.values()), stateful=False
+        )
+        return shaped(dict(zip(ELEMENT, values, strict=True)), crop)
+
+    positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    return positions.map(element, tf.data.AUTOTUNE, deterministic=True)
+
+
+def shaped(element: dict[str, tf.Tensor], crop: Crop) -> dict[str, tf.Tensor]:
+    """Says the shapes that a NumPy function cannot tell."""
+    element["blurred"] = tf.ensure_shape(element["blurred"], (*crop, 3))
+    element["sharp"] = tf.ensure_shape(element["sharp"], (*crop, 3))
+    element["paired"] = tf.ensure_shape(element["paired"], ())
+    return element
+
+
+def crop_and_flip(
+    blurred: np.ndarray | None,
+    sharp: np.ndarray,
+    crop: Crop,
+    flip: bool,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A random crop of both pictures at the same place, mirrored half of the time."""
+    height, width = crop
+    if sharp.shape[0] < height or sharp.shape[1] < width:
+        raise DataError(f"{sharp.shape[:2]} is smaller than the crop {crop}")
+    top = rng.integers(sharp.shape[0] - height + 1)
+    left = rng.integers(sharp.shape[1] - width + 1)
+    step = -1 if rng.random() < 0.5 and flip else 1
+
+    def cut(picture: np.ndarray) -> np.ndarray:
+        part = picture[top : top + height, left : left + width][:, ::step]
+        return np.ascontiguousarray(part)
+
+    paired = blurred is not None
+    cut_sharp = cut(sharp)
+    return cut(blurred) if paired else cut_sharp, cut_sharp, np.array(paired)
+
+
+def generator(*numbers: int) -> np.random.Generator:
+    """A NumPy generator that depends on all of the numbers."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(numbers)))
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, size: int) -> np.ndarray:
+    return generator(seed, 0, epoch).permutation(size)
+
+
+def set_aside(names: Iterable[str], count: int) -> set[str]:
+    """The names to validate on: those with the smallest hashes, on every machine."""
+    return set(
+        sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count]
+    )
+
+
+def split(items: list[Item], count: int, origin: str) -> Items:
+    """Sets `count` items aside for validation; raises DataError if none is left."""
+    if len(items) <= count:
+        raise DataError(
+            f"{origin}: {len(items)} pictures, of which data.validation sets {count} "
+            "aside: none is left to train on; add pictures or lower data.validation"
+        )
+    aside = set_aside((item.name for item in items), count)
+    return Items(
+        training=[item for item in items if item.name not in aside],
+        validation=[item for item in items if item.name in aside],
+    )

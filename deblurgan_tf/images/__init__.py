@@ -1,0 +1,54 @@
+"""Read and write pictures without losing what they carry.
+
+One way in for training, evaluation and prediction: `decode` gives a `Picture` with
+upright RGB pixels of 8 or 16 bits, and beside them the alpha channel, the colour
+profile, the EXIF block, the resolution and the way the file was compressed. `encode`
+puts the same back. `to_float` and `to_uint8` are the two doors between stored pixels
+and the [-1, 1] inside.
+
+What changes on the way: palettes and 1-bit pictures are written with full colours or
+greys; CMYK becomes RGB (by its colour profile where it has one) and is written as RGB;
+XMP, comments and embedded thumbnails of TIFF are not kept. TIFF is written with
+deflate, whatever the input's lossless compression was.
+"""
+
+from deblurgan_tf.images.picture import (
+    FORMATS,
+    SUFFIXES,
+    Compression,
+    Picture,
+    PictureError,
+)
+from deblurgan_tf.images.ranges import to_float, to_uint8, to_uint16
+from deblurgan_tf.images.reading import (
+    MAX_PIXELS,
+    decode,
+    decode_rgb,
+    find,
+    read,
+    read_rgb,
+    size,
+    size_of,
+)
+from deblurgan_tf.images.writing import encode, write
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "Compression",
+    "Picture",
+    "PictureError",
+    "decode",
+    "decode_rgb",
+    "encode",
+    "find",
+    "read",
+    "read_rgb",
+    "size",
+    "size_of",
+    "to_float",
+    "to_uint8",
+    "to_uint16",
+    "write",
+]

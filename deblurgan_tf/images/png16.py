@@ -1,0 +1,112 @@
+"""PNG with 16 bits per sample, which Pillow reads as 8 bits and cannot write.
+
+OpenCV decodes the pixels exactly. It writes neither grey with alpha nor the
+resolution, so the writer is our own: a PNG is a few chunks round a deflate stream.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> the format's number
+_BLOCK = 1 << 22  # bytes filtered and compressed at a time, to bound the memory
+
+
+def is_deep(data: bytes) -> bool:
+    """Say whether the bytes begin like a PNG of 16 bits per sample."""
+    return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
+
+
+def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bytes | None]:
+    """Decode a 16-bit PNG.
+
+    Returns (colour, alpha, exif): colour uint16 (H, W) or (H, W, 3), alpha uint16
+    (H, W) or None, and the body of the eXIf chunk, wherever it stands, or None.
+    Raises ValueError for damaged data.
+    """
+    # OpenCV returns the rows it got from a broken file, so the sums are checked here.
+    chunks = dict(_chunks(data))
+    header = chunks[b"IHDR"]
+    width, height, _, kind = struct.unpack(">IIBB", header[:10])
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if (
+        samples is None
+        or samples.dtype != np.uint16
+        or samples.shape[:2] != (height, width)
+    ):
+        raise ValueError("the pixels cannot be decoded")
+    if samples.ndim == 2:
+        colour, alpha = samples, None
+    else:
+        # OpenCV gives BGR, repeats grey thrice beside an alpha, and adds an alpha of
+        # its own for a transparent colour (`images` makes that one for all depths).
+        colour = samples[..., 0] if kind == 4 else samples[..., 2::-1]
+        alpha = samples[..., 3] if kind in (4, 6) else None
+    return colour, alpha, chunks.get(b"eXIf")
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    # Later chunks of one name replace earlier ones in decode(): only IDAT repeats.
+    position, name = len(_SIGNATURE), b""
+    while name != b"IEND":
+        if position + 12 > len(data):
+            raise ValueError("the file ends too early")
+        length, name = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if end + 4 > len(data):
+            raise ValueError("the file ends too early")
+        (total,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != total:
+            raise ValueError(f"the sum of its {name.decode('latin-1')} chunk is wrong")
+        yield name, data[position + 8 : end]
+        position = end + 4
+
+
+def encode(
+    samples: np.ndarray,
+    *,
+    icc: bytes | None,
+    exif: bytes | None,
+    dpi: tuple[float, float] | None,
+) -> bytes:
+    """Return a PNG of uint16 `samples` (H, W, C); `exif` is without its prefix.
+
+    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha).
+    """
+    height, width, count = samples.shape
+    kind = _COLOUR_TYPES[count]
+    parts = [
+        _SIGNATURE,
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)),
+    ]
+    if icc is not None:
+        parts.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
+    if dpi is not None:
+        x, y = (round(value / 0.0254) for value in dpi)
+        parts.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+    if exif is not None:
+        parts.append(_chunk(b"eXIf", exif))
+    deflate = zlib.compressobj()
+    rows = max(1, _BLOCK // (width * count * 2))
+    above = np.zeros((1, width * count * 2), np.uint8)
+    for top in range(0, height, rows):
+        block = samples[top : top + rows].astype(">u2").reshape(-1, width * count)
+        data = block.view(np.uint8)
+        # Filter 2, "up": each byte minus the one above it, modulo 256.
+        lines = np.full((len(data), data.shape[1] + 1), 2, np.uint8)
+        lines[:, 1:] = data - np.concatenate([above, data[:-1]])
+        above = data[-1:]
+        parts.append(_chunk(b"IDAT", deflate.compress(lines.tobytes())))
+    parts += [_chunk(b"IDAT", deflate.flush()), _chunk(b"IEND", b"")]
+    return b"".join(parts)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    total = zlib.crc32(body, zlib.crc32(name))
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", total)

@@ -1,0 +1,246 @@
+"""TIFF: what its header says, 16-bit pixels, and a writer that keeps the tags.
+
+Pillow reads 8-bit TIFF well, but turns 16-bit colour into 8 bits without a word,
+does not know 16-bit grey with alpha, and cannot write camera tags into a compressed
+file. tifffile decodes 16-bit pixels exactly; OpenCV does so for LZW, which tifffile
+alone cannot unpack. The writer is our own: strips, deflate, horizontal differences.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import zlib
+from fractions import Fraction
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import tifffile
+
+from deblurgan_tf.images import exif as tags
+
+# tifffile reports odd tags by logging; without a handler they go to stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+# Tags that say what a picture shows, not how it is stored: document, description,
+# make, model, page, software, date, artist, computer, rating, IPTC, copyright, camera
+# settings, GPS, and the five that Windows adds. XMP and layers are left behind: they
+# repeat the orientation and the old pixels.
+_DESCRIPTIVE = frozenset(
+    (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 33723, 34665, 34853)
+) | set(range(40091, 40096))
+_ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
+_ASSOCIATED = 1  # colour stored multiplied by alpha
+_STRIP = 1 << 20  # bytes before compression: readers need not hold more at once
+
+
+class Header(NamedTuple):
+    """What a TIFF says before its pixels are decoded; sizes are as stored."""
+
+    height: int
+    width: int
+    pages: int  # 1, or 2 for "more than one"; thumbnails and masks do not count
+    deep: bool  # 16-bit unsigned samples
+    icc: bytes | None
+    exif: bytes | None
+    dpi: tuple[float, float] | None
+
+
+def inspect(data: bytes) -> Header:
+    """Read the header of a TIFF or BigTIFF.
+
+    Raises NotImplementedError for samples that are neither 1 to 8 nor 16 bits
+    unsigned, and what tifffile raises for damaged data.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        more = any(not (p.is_reduced or p.is_mask) for p in _others(file))
+        deep = page.bitspersample == 16 and page.sampleformat == 1
+        if not deep and (page.bitspersample > 8 or page.sampleformat != 1):
+            raise NotImplementedError(
+                f"TIFF samples of {page.bitspersample} bits, format "
+                f"{int(page.sampleformat)}; only unsigned 8 and 16 bits are read"
+            )
+        order = tags.byte_order(data)
+        directory = tags.parse(data, order, page.offset, big=file.is_bigtiff)
+    icc = directory.get(_ICC)
+    return Header(
+        height=page.imagelength,
+        width=page.imagewidth,
+        pages=1 + more,
+        deep=deep,
+        icc=icc.raw if isinstance(icc, tags.Entry) else None,
+        exif=_exif(directory, order),
+        dpi=_resolution(page),
+    )
+
+
+def _others(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    # Pages are read one by one; a stack of thousands is refused after the second.
+    found = []
+    for index, page in enumerate(file.pages):
+        if index and isinstance(page, tifffile.TiffPage):
+            found.append(page)
+            if not (page.is_reduced or page.is_mask):
+                break
+    return found
+
+
+def _exif(directory: tags.Directory, order: tags.Order) -> bytes | None:
+    kept = {tag: value for tag, value in directory.items() if tag in _DESCRIPTIVE}
+    if not kept:
+        return None
+    if tags.ORIENTATION in directory:
+        kept[tags.ORIENTATION] = _shorts(order, 1)
+    return tags.pack(kept, order)
+
+
+def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    unit = {2: 1.0, 3: 2.54}.get(int(page.resolutionunit))
+    x, y = (page.tags.get(tag) for tag in (282, 283))
+    if unit is None or x is None or y is None or 0 in (*x.value, *y.value):
+        return None
+    return unit * x.value[0] / x.value[1], unit * y.value[0] / y.value[1]
+
+
+def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """Decode the first page of a 16-bit TIFF.
+
+    Returns (colour, alpha, orientation): colour uint16 (H, W) or (H, W, 3), alpha
+    uint16 (H, W) or None, and the orientation 1 to 8 that is still to be applied.
+    Raises NotImplementedError for layouts outside grey and RGB with at most one
+    extra sample, and ValueError for damaged data.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        kind, count = int(page.photometric), page.samplesperpixel
+        colours = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}.get(kind)
+        if colours is None or not colours <= count <= colours + 1:
+            raise NotImplementedError(
+                f"16-bit TIFF of {count} samples, photometric {kind}; "
+                "only grey and RGB, with or without alpha, are read"
+            )
+        found = page.tags.get(tags.ORIENTATION)
+        orientation = int(found.value) if found is not None else 1
+        size = (page.imagelength, page.imagewidth, count)
+        if page.compression == _LZW:
+            if page.planarconfig == 2 or count == 2:
+                raise NotImplementedError(
+                    "16-bit TIFF with LZW and separate planes or grey with alpha"
+                )
+            samples, orientation = _decode_lzw(data, size, orientation), 1
+        elif page.planarconfig == 2:
+            samples = page.asarray().reshape(count, *size[:2]).transpose(1, 2, 0)
+        else:
+            samples = page.asarray().reshape(size)
+        extra = [int(value) for value in page.extrasamples]
+    colour = samples[..., 0] if colours == 1 else samples[..., :3]
+    if kind == _WHITE_IS_ZERO:
+        colour = 65535 - colour
+    # As Pillow does for 8 bits: a fourth sample that is declared to be "unspecified"
+    # is padding; one that is not declared at all is alpha.
+    if count == colours or extra == [0]:
+        return colour, None, orientation
+    alpha = samples[..., -1]
+    if extra == [_ASSOCIATED]:
+        colour = _divide(colour, alpha)
+    return colour, alpha, orientation
+
+
+def _decode_lzw(
+    data: bytes, size: tuple[int, int, int], orientation: int
+) -> np.ndarray:
+    # OpenCV has applied the orientation when it returns, and gives BGR.
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is None:
+        raise ValueError("the compressed pixels are damaged")
+    height, width, count = size
+    if orientation > 4:
+        height, width = width, height
+    if samples.dtype != np.uint16 or samples.size != height * width * count:
+        raise ValueError("the compressed pixels do not fit the header")
+    samples = samples.reshape(height, width, count)
+    return samples[..., {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]]
+
+
+def _divide(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    # Multiplied colour c' = c alpha / 65535; where alpha is 0 nothing is known.
+    wide = alpha if colour.ndim == 2 else alpha[..., None]
+    whole = (colour.astype(np.uint64) * 65535 + wide // 2) // np.maximum(wide, 1)
+    return np.minimum(whole, 65535).astype(np.uint16)
+
+
+def encode(
+    samples: np.ndarray,
+    *,
+    icc: bytes | None,
+    exif: bytes | None,
+    dpi: tuple[float, float] | None,
+) -> bytes:
+    """Return a TIFF of uint8 or uint16 `samples` (H, W, C).
+
+    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha). Lossless. Of `exif` the
+    descriptive tags, the camera settings and the GPS position are kept. Raises
+    ValueError when the EXIF block cannot be read.
+    """
+    height, width, count = samples.shape
+    # The file takes the byte order of the EXIF block, whose values are copied as is.
+    known, order = tags.unpack(exif) if exif else ({}, tags.byte_order(b"II"))
+    directory = {tag: value for tag, value in known.items() if tag in _DESCRIPTIVE}
+    rows = max(1, _STRIP // (width * count * samples.itemsize))
+    strips = [
+        zlib.compress(_differences(samples[top : top + rows], order))
+        for top in range(0, height, rows)
+    ]
+    offsets, end = [], 8
+    for strip in strips:
+        offsets.append(end)
+        end += len(strip)
+    directory |= {
+        256: _longs(order, width),
+        257: _longs(order, height),
+        258: _shorts(order, *[8 * samples.itemsize] * count),
+        259: _shorts(order, 8),  # deflate
+        262: _shorts(order, _BLACK_IS_ZERO if count < 3 else _RGB),
+        273: _longs(order, *offsets),
+        tags.ORIENTATION: _shorts(order, 1),
+        277: _shorts(order, count),
+        278: _longs(order, rows),
+        279: _longs(order, *map(len, strips)),
+        284: _shorts(order, 1),  # samples of a pixel side by side
+        317: _shorts(order, 2),  # horizontal differences
+    }
+    if count in (2, 4):
+        directory[338] = _shorts(order, 2)  # alpha, colour not multiplied by it
+    if dpi is not None:
+        directory |= {282: _rational(order, dpi[0]), 283: _rational(order, dpi[1])}
+        directory[296] = _shorts(order, 2)  # per inch
+    if icc is not None:
+        directory[_ICC] = tags.Entry(7, len(icc), icc)
+    padding = b"\0" * (end % 2)
+    end += len(padding)
+    head = tags.header(order, end)
+    return b"".join([head, *strips, padding, tags.serialise(directory, order, end)])
+
+
+def _differences(rows: np.ndarray, order: tags.Order) -> bytes:
+    # Unsigned arithmetic wraps round, which is what the format asks for.
+    result = rows.copy()
+    result[:, 1:] -= rows[:, :-1]
+    return result.astype(result.dtype.newbyteorder(order)).tobytes()
+
+
+def _shorts(order: tags.Order, *values: int) -> tags.Entry:
+    return tags.Entry(3, len(values), struct.pack(f"{order}{len(values)}H", *values))
+
+
+def _longs(order: tags.Order, *values: int) -> tags.Entry:
+    return tags.Entry(4, len(values), struct.pack(f"{order}{len(values)}I", *values))
+
+
+def _rational(order: tags.Order, value: float) -> tags.Entry:
+    fraction = Fraction(value).limit_denominator(10_000)
+    pair = struct.pack(order + "2I", fraction.numerator, fraction.denominator)
+    return tags.Entry(5, 1, pair)

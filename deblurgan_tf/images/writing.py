@@ -1,0 +1,132 @@
+"""From a `Picture` to the bytes of a file, and onto the disk in one step."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from deblurgan_tf.images import exif as tags
+from deblurgan_tf.images import png16, tiff
+from deblurgan_tf.images.picture import FORMATS, Picture, PictureError
+
+_LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
+
+
+def write(path: str | os.PathLike[str], picture: Picture) -> None:
+    """Write a picture file of `picture.format`, whole or not at all.
+
+    Raises PictureError when the file name's ending stands for another format or the
+    format cannot hold the picture (see `encode`), and OSError when the disk refuses;
+    a file that was there before then stays as it was.
+    """
+    target = Path(path)
+    if FORMATS.get(target.suffix.lower()) != picture.format:
+        fitting = [end for end, name in FORMATS.items() if name == picture.format]
+        raise PictureError(
+            f"{target}: the picture's format is {picture.format}; "
+            + (f"name the file {' or '.join(fitting)}" if fitting else "write a .png")
+        )
+    try:
+        data = encode(picture)
+    except PictureError as error:
+        raise PictureError(f"{target}: {error}") from error
+    # In the same folder, for only there can it take the other's place in one step.
+    partial = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(partial, "xb") as file:
+            file.write(data)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def encode(picture: Picture) -> bytes:
+    """Return the bytes of a picture file of `picture.format`.
+
+    Raises PictureError when the format cannot hold what the picture has: 16 bits,
+    alpha, a colour profile, EXIF, or its size.
+    """
+    kind, deep = picture.format, picture.pixels.dtype == np.uint16
+    refused = {
+        "16 bits per sample": deep and kind not in ("PNG", "TIFF"),
+        "alpha": picture.alpha is not None and kind == "JPEG",
+        "a colour profile": picture.icc is not None and kind == "BMP",
+        "EXIF": picture.exif is not None and kind == "BMP",
+    }
+    if kind not in FORMATS.values():
+        raise PictureError(f"{kind} is not written; set the format to PNG")
+    for what, wrong in refused.items():
+        if wrong:
+            raise PictureError(f"{kind} cannot hold {what}; set the format to PNG")
+    samples = _samples(picture)
+    icc, exif, dpi = picture.icc, picture.exif, picture.dpi
+    try:
+        if kind == "TIFF":
+            return tiff.encode(samples, icc=icc, exif=exif, dpi=dpi)
+        if deep:
+            inner = tags.body(exif) if exif else None
+            return png16.encode(samples, icc=icc, exif=inner, dpi=dpi)
+        if kind == "BMP" and picture.alpha is not None:
+            return _bmp_with_alpha(picture)
+        out = io.BytesIO()
+        squeezed = samples[..., 0] if samples.shape[2] == 1 else samples
+        Image.fromarray(squeezed).save(out, kind, **_options(picture))
+        return out.getvalue()
+    except (OSError, ValueError, struct.error) as error:
+        raise PictureError(
+            f"cannot be written as {kind} ({error}); set the format to PNG"
+        ) from error
+
+
+def _samples(picture: Picture) -> np.ndarray:
+    colour = picture.pixels
+    if picture.grey:
+        # The sum stays below 2**32, and equal channels come out as they are.
+        luma = (colour.astype(np.uint32) @ _LUMA + 32768) >> 16
+        colour = luma.astype(colour.dtype)[..., None]
+    if picture.alpha is not None:
+        colour = np.concatenate([colour, picture.alpha[..., None]], axis=2)
+    return np.ascontiguousarray(colour)
+
+
+def _options(picture: Picture) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if picture.icc is not None:
+        options["icc_profile"] = picture.icc
+    if picture.exif is not None:
+        options["exif"] = picture.exif
+    if picture.dpi is not None:
+        options["dpi"] = picture.dpi
+    if picture.format == "WEBP":
+        # "exact" keeps the colours below transparent pixels.
+        options |= {"lossless": picture.lossless, "quality": 95, "exact": True}
+    if picture.format == "JPEG":
+        if picture.jpeg is None:
+            options |= {"quality": 95, "subsampling": 0}
+        else:
+            options["qtables"] = [list(table) for table in picture.jpeg.tables]
+            options["subsampling"] = picture.jpeg.subsampling
+            options["progressive"] = picture.jpeg.progressive
+    return options
+
+
+def _bmp_with_alpha(picture: Picture) -> bytes:
+    # Pillow writes a header without masks, whose fourth byte readers take as padding.
+    height, width = picture.pixels.shape[:2]
+    x, y = (round(value / 0.0254) for value in picture.dpi or (0, 0))
+    alpha = np.asarray(picture.alpha)[..., None]
+    pixels = np.concatenate([picture.pixels[..., ::-1], alpha], axis=2)[::-1].tobytes()
+    start = 14 + 108
+    head = struct.pack("<2sIII", b"BM", start + len(pixels), 0, start)
+    head += struct.pack(
+        "<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(pixels), x, y, 0, 0
+    )
+    masks = struct.pack("<IIII4s", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs")
+    return head + masks + bytes(48) + pixels

@@ -1,0 +1,120 @@
+"""The layers that Keras lacks: padding to a multiple, cropping back, seeded dropout."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import keras
+from keras import ops
+
+from deblurgan_tf.seeds import uniform
+
+_SCOPE = threading.local()
+
+
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class PadToMultiple(keras.layers.Layer):
+    """Pads pictures at the bottom and right to a multiple of `multiple`.
+
+    First by the edge value to at least `minimum` a side (a reflection needs more pixels
+    than it adds), then by reflection (101) to the next multiple.
+    (N, H, W, C) -> (N, H', W', C).
+    """
+
+    def __init__(self, multiple: int, minimum: int, **kwargs):
+        super().__init__(**kwargs)
+        self.multiple = multiple
+        self.minimum = minimum
+
+    def call(self, pictures):
+        for axis in (1, 2):
+            size = pictures.shape[axis]
+            if size is not None and size >= self.minimum and not size % self.multiple:
+                continue
+            size = ops.shape(pictures)[axis]
+            least = ops.maximum(size, self.minimum)
+            padded = (least + self.multiple - 1) // self.multiple * self.multiple
+            place = ops.arange(padded, dtype="int32")
+            place = ops.where(place < least, place, 2 * (least - 1) - place)
+            pictures = ops.take(pictures, ops.minimum(place, size - 1), axis=axis)
+        return pictures
+
+    def compute_output_shape(self, input_shape):
+        def padded(size):
+            if size is None:
+                return None
+            return -(-max(size, self.minimum) // self.multiple) * self.multiple
+
+        count, height, width, channels = input_shape
+        return (count, padded(height), padded(width), channels)
+
+    def get_config(self):
+        config = {"multiple": self.multiple, "minimum": self.minimum}
+        return super().get_config() | config
+
+
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class CropLike(keras.layers.Layer):
+    """[pictures, reference] -> the top left of pictures, in the reference's size."""
+
+    def call(self, inputs):
+        pictures, reference = inputs
+        shape = ops.shape(reference)
+        return pictures[:, : shape[1], : shape[2]]
+
+    def compute_output_shape(self, input_shape):
+        pictures, reference = input_shape
+        return (*reference[:3], pictures[3])
+
+
+@contextlib.contextmanager
+def dropout_seeds(seeds) -> Iterator[None]:
+    """Gives the `SampleDropout` layers that are called inside it their seeds.
+
+    seeds: integers (N,), one per sample (seeds.py). The masks are a pure function of
+    them, so that a sample's mask is the same in any batch and after a resume.
+    """
+    outer = getattr(_SCOPE, "seeds", None)
+    _SCOPE.seeds = seeds
+    try:
+        yield
+    finally:
+        _SCOPE.seeds = outer
+
+
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class SampleDropout(keras.layers.Layer):
+    """Inverted dropout whose masks come from one seed per sample.
+
+    Active when called with training=True inside `dropout_seeds`. `salt` tells layers of
+    one model apart.
+    """
+
+    def __init__(self, rate: float, salt: int, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate must be in [0, 1); got {rate}")
+        self.rate = rate
+        self.salt = salt
+
+    def call(self, x, training=False):
+        if not training or self.rate == 0:
+            return x
+        seeds = getattr(_SCOPE, "seeds", None)
+        if seeds is None:
+            raise RuntimeError(
+                "dropout in training needs seeds: call the model inside "
+                "deblurgan_tf.layers.dropout_seeds(seeds)"
+            )
+        shape = ops.shape(x)
+        size = shape[1] * shape[2] * shape[3]
+        kept = ops.reshape(uniform(seeds, size, self.salt) >= self.rate, shape)
+        return ops.where(kept, x * (1.0 / (1.0 - self.rate)), ops.zeros_like(x))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "salt": self.salt}

@@ -1,0 +1,121 @@
+"""Losses as pure functions: adversarial ones in pairs, the gradient penalty, content.
+
+Pictures are float32 (N, H, W, 3) in [-1, 1], scores float32 (N, h, w, 1), one a patch.
+Everything here is computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deblurgan_tf.vgg19 import Vgg19Features
+
+
+class Adversarial(NamedTuple):
+    """What the critic minimises, and what the generator minimises against it."""
+
+    critic: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (sharp, restored) scores
+    generator: Callable[[tf.Tensor], tf.Tensor]  # restored scores
+    has_penalty: bool
+
+
+def _wgan_critic(sharp: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(restored) - tf.reduce_mean(sharp)
+
+
+def _wgan_generator(restored: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_mean(restored)
+
+
+def _lsgan_critic(sharp: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
+    real = tf.reduce_mean(tf.square(sharp - 1.0))
+    return 0.5 * (real + tf.reduce_mean(tf.square(restored)))
+
+
+def _lsgan_generator(restored: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.square(restored - 1.0))
+
+
+# The logarithm of the sigmoid is taken from the logits: -log s(x) = softplus(-x).
+def _gan_critic(sharp: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
+    real = tf.reduce_mean(tf.nn.softplus(-sharp))
+    return 0.5 * (real + tf.reduce_mean(tf.nn.softplus(restored)))
+
+
+def _gan_generator(restored: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softplus(-restored))
+
+
+ADVERSARIAL = {
+    # Gulrajani et al. 2017, equation 3 (the penalty is `gradient_penalty`)
+    "wgan-gp": Adversarial(_wgan_critic, _wgan_generator, has_penalty=True),
+    # Mao et al. 2017, equation 9: labels 1 for sharp, 0 for restored
+    "lsgan": Adversarial(_lsgan_critic, _lsgan_generator, has_penalty=False),
+    # Goodfellow et al. 2014, the non-saturating form; the critic returns logits
+    "gan": Adversarial(_gan_critic, _gan_generator, has_penalty=False),
+}
+
+
+def gradient_penalty(
+    critic: Callable[[tf.Tensor], tf.Tensor],
+    sharp: tf.Tensor,
+    restored: tf.Tensor,
+    alpha: tf.Tensor,
+) -> tf.Tensor:
+    """Mean of (|grad of the score| - 1)^2 between the pairs (Gulrajani et al. 2017).
+
+    alpha: (N,) in [0, 1], one per sample: 1 is sharp, 0 restored. A score is the mean
+    over the sample's patches, and the norm is taken over all of (H, W, C). Where the
+    critic is flat, the square root's gradient would be infinite; 1e-12 keeps it finite.
+    """
+    alpha = tf.reshape(alpha, [-1, 1, 1, 1])
+    between = alpha * sharp + (1.0 - alpha) * restored
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        scores = tf.reduce_mean(critic(between), axis=[1, 2, 3])
+    gradient = tf.cast(tape.gradient(scores, between), tf.float32)
+    norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3]) + 1e-12)
+    return tf.reduce_mean(tf.square(norm - 1.0))
+
+
+def l1(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference."""
+    return tf.reduce_mean(tf.abs(restored - sharp))
+
+
+def l2(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference."""
+    return tf.reduce_mean(tf.square(restored - sharp))
+
+
+def charbonnier(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+    """Mean of sqrt(difference^2 + 0.001^2) (Lai et al. 2017): smooth at 0, else l1."""
+    return tf.reduce_mean(tf.sqrt(tf.square(restored - sharp) + 1e-6))
+
+
+def content_loss(
+    weights: dict[str, float], vgg19_weights: str = "imagenet"
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """(restored, sharp) -> the weighted sum of content losses, for example
+    {"vgg19": 100.0}.
+
+    Raises `vgg19.WeightsUnavailable` where vgg19 is asked for and its weights are not
+    to be had.
+    """
+    functions: dict[str, Callable] = {"l1": l1, "l2": l2, "charbonnier": charbonnier}
+    if "vgg19" in weights:
+        features = Vgg19Features(vgg19_weights)
+        functions["vgg19"] = lambda restored, sharp: l2(
+            features(restored), tf.stop_gradient(features(sharp))
+        )
+
+    def total(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+        return tf.add_n(
+            [weight * functions[name](restored, sharp) for name, weight in terms]
+        )
+
+    terms = sorted(weights.items())
+    return total

@@ -1,0 +1,87 @@
+"""The progress of a training: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+
+class TrainingBar:
+    """Steps done, losses, images per second, and the time the whole training takes.
+
+    The speed is measured after the first step, which compiles.
+    """
+
+    def __init__(self, console: Console, first: int, total: int, batch: int):
+        self.console = console
+        self.total = total
+        self.batch = batch
+        self.begun: tuple[int, float] | None = None
+        self.text = "compiling the first step"
+        self.left = ""
+        self.bar = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task(self.text, completed=first, total=total)
+
+    def __enter__(self) -> TrainingBar:
+        if not self.console.is_terminal:
+            self.console.print(self.text)
+        self.bar.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.__exit__(*error)  # type: ignore[arg-type]
+
+    def advance(self, step: int) -> None:
+        now = time.monotonic()
+        if self.begun is None:
+            self.begun = step, now
+        elif step > self.begun[0]:
+            each = (now - self.begun[1]) / (step - self.begun[0])
+            self.left = (
+                f"{self.batch / each:.3g} images/s, "
+                f"{spoken((self.total - step) * each)} left"
+            )
+        self.step = step
+        self.bar.update(
+            self.task, completed=step, description=f"{self.left}  {self.text}"
+        )
+
+    def losses(self, record: dict[str, float]) -> None:
+        self.text = "  ".join(
+            f"{name} {value:.4g}"
+            for name, value in record.items()
+            if name != "learning_rate"
+        )
+        if not self.console.is_terminal and self.begun is not None:
+            done = f"step {self.step + 1:,} of {self.total:,}"
+            self.message(f"{done}, {self.left}  {self.text}")
+
+    def message(self, text: str) -> None:
+        # Soft wrap: one line in a log file, whatever the width.
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def spoken(seconds: float) -> str:
+    """65 -> "1:05", 3700 -> "1:01:40", two days -> "2 days, 0:00"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} days, {hours}:{minutes:02d} h"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,248 @@
+"""A run's folder: it describes itself, and the same command again goes on in it.
+
+RUN/config.yaml, command.txt, content.yaml, log.jsonl, checkpoints/, samples/,
+tensorboard/, loss.png, progress.png, generator.keras.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import yaml
+
+from deblurgan_tf import config as configs
+from deblurgan_tf.config import Config
+from deblurgan_tf.steps import State
+
+KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
+
+
+class RunError(RuntimeError):
+    """A run's folder cannot be used as asked; the message names the way out."""
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write` with a temporary name beside `path`, then renames it."""
+    # The suffix stays last: Keras and Matplotlib go by it.
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Keeps a second process from training in the same folder; released on any end."""
+    run.mkdir(parents=True, exist_ok=True)
+    with open(run / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{run}: another process is training in this folder; wait for it, or "
+                "name another folder with --run"
+            ) from None
+        yield
+
+
+def begin(run: Path, config: Config, arguments: list[str]) -> None:
+    """Writes config.yaml and command.txt, or checks that the run may go on with them.
+
+    Raises RunError, naming the keys, if the config differs from the run's in more than
+    `every.*` and a longer `train.steps` or `train.epochs`.
+    """
+    path = run / "config.yaml"
+    if path.exists():
+        _check_unchanged(run, configs.load(path), config)
+    write_text(path, configs.dump(config))
+    with open(run / "command.txt", "a", encoding="utf-8") as file:
+        file.write(_describe_command(arguments))
+
+
+def _check_unchanged(run: Path, old: Config, new: Config) -> None:
+    before, after = configs.as_dict(old), configs.as_dict(new)
+    changed = [
+        key
+        for key in configs.changed_keys(before, after)
+        if not key.startswith("every.")
+        and not (
+            key in ("train.steps", "train.epochs")
+            and _longer(getattr(old.train, key[6:]), getattr(new.train, key[6:]))
+        )
+    ]
+    if changed:
+        raise RunError(
+            f"{run}: was begun with another config; it differs in: "
+            f"{', '.join(changed)}. Give the old values to go on, or another folder "
+            "with --run to begin anew"
+        )
+
+
+def _longer(old: int | None, new: int | None) -> bool:
+    return new is None or (old is not None and new >= old)
+
+
+def _describe_command(arguments: list[str]) -> str:
+    devices = [
+        tf.config.experimental.get_device_details(device).get(
+            "device_name", device.device_type
+        )
+        for device in tf.config.list_physical_devices()
+    ]
+    lines = {
+        "command": shlex.join(arguments),
+        "deblurgan_tf": version("deblurgan_tf"),
+        "commit": _commit(),
+        "tensorflow": tf.__version__,
+        "keras": version("keras"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "devices": ", ".join(devices),
+    }
+    return "".join(f"{key}: {value}\n" for key, value in lines.items()) + "\n"
+
+
+def _commit() -> str:
+    """The commit of the checkout that the code runs from, if it is one."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "none (not a checkout)"
+    return found.stdout.strip()
+
+
+# The content losses really used: a substitute for VGG19 must stay the same on resume.
+
+
+def read_content(run: Path) -> dict[str, float] | None:
+    path = run / "content.yaml"
+    if not path.exists():
+        return None
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["used"]
+
+
+def write_content(run: Path, used: dict[str, float], why: str) -> None:
+    text = yaml.safe_dump({"used": used, "why": why}, sort_keys=False)
+    write_text(run / "content.yaml", text)
+
+
+# The log: one JSON object a line; lines after the checkpoint are cut off on resume.
+
+
+def append_log(run: Path, record: dict[str, Any]) -> None:
+    with open(run / "log.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(record, allow_nan=False) + "\n")
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    path = run / "log.jsonl"
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break  # the last line of a run that was killed while it wrote
+    return records
+
+
+def cut_log(run: Path, step: int) -> None:
+    """Drops what was logged after the step, and half a line."""
+    kept = [record for record in read_log(run) if record["step"] <= step]
+    text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
+    write_text(run / "log.jsonl", text)
+
+
+# Checkpoints: a folder each, which gets its name only when it is whole.
+
+
+def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> Path:
+    """Writes the state and the best validation so far; keeps the newest two."""
+    folder = run / "checkpoints"
+    folder.mkdir(exist_ok=True)
+    step = int(state.step)
+    path = folder / f"step-{step:08d}"
+    partial = folder / f".partial-{step:08d}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    state.checkpoint().write(str(partial / "state"))
+    (partial / "state.json").write_text(json.dumps({"step": step, "best": best}))
+    for file in (*partial.iterdir(), partial):
+        _flush(file)
+    if path.exists():
+        shutil.rmtree(path)
+    os.replace(partial, path)
+    _flush(folder)
+    for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
+        shutil.rmtree(old)
+    return path
+
+
+def _flush(path: Path) -> None:
+    """Asks the system to put a file or folder on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def latest_checkpoint(run: Path) -> Path | None:
+    """The newest whole checkpoint; what a killed process left half is removed."""
+    folder = run / "checkpoints"
+    for partial in folder.glob(".partial-*"):
+        shutil.rmtree(partial)
+    return max(folder.glob("step-*"), default=None)
+
+
+def checkpoint_step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def restore_checkpoint(path: Path, state: State) -> dict[str, float] | None:
+    """Fills the state, every variable of it, and returns the best validation so far.
+
+    Raises RunError if the checkpoint is damaged or belongs to other models.
+    """
+    try:
+        stored = json.loads((path / "state.json").read_text())
+        state.checkpoint().read(str(path / "state")).assert_consumed()
+    except (
+        tf.errors.OpError,
+        AssertionError,
+        ValueError,
+        OSError,
+        KeyError,
+    ) as error:
+        raise RunError(
+            f"{path}: cannot be restored ({type(error).__name__}: "
+            f"{str(error).splitlines()[0]}). Remove this folder to go on from the "
+            "checkpoint before it"
+        ) from error
+    return stored["best"]

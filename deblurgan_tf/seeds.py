@@ -1,0 +1,52 @@
+"""Randomness as data: numbers that are a pure function of (seed, step, sample).
+
+TensorFlow and Keras draw one stream for a whole batch; here a number depends on the
+sample's seed, a salt and the element's place alone. So a sample is the same in any
+batch, on any replica, on every backend and after a resume.
+"""
+
+from __future__ import annotations
+
+import math
+
+from keras import ops
+
+# Positions of validation pictures; those of training samples count up from 0.
+VALIDATION = 2**30
+
+
+def sample_seeds(seed: int, positions):
+    """One seed per sample: uint32 (N,) from the run's seed and int positions (N,)."""
+    return _lowbias32(
+        ops.cast(positions, "uint32") + _uint32((seed + 1) * 0x9E3779B9 % 2**32)
+    )
+
+
+def uniform(seeds, size, salt: int):
+    """Uniform numbers in [0, 1), float32 (N, size).
+
+    seeds: integers (N,); salt: tells the uses of one seed apart. The hash is
+    `lowbias32` of C. Wellons' "hash prospector"; uint32 products wrap.
+    """
+    salted = _lowbias32(ops.cast(seeds, "uint32") + _uint32(salt * 0x85EBCA77 % 2**32))
+    place = _lowbias32(ops.cast(ops.arange(1, size + 1, dtype="int32"), "uint32"))
+    bits = _lowbias32(ops.bitwise_xor(salted[:, None], place[None, :]))
+    return ops.cast(ops.right_shift(bits, _uint32(8)), "float32") * (1.0 / 2**24)
+
+
+def normal(seeds, size, salt: int):
+    """Standard normal numbers, float32 (N, size), by Box and Muller's method."""
+    both = uniform(seeds, 2 * size, salt)
+    # 1 - u lies in (0, 1], where the logarithm is finite.
+    radius = ops.sqrt(-2.0 * ops.log(1.0 - both[:, :size]))
+    return radius * ops.cos(2.0 * math.pi * both[:, size:])
+
+
+def _lowbias32(x):
+    x = ops.bitwise_xor(x, ops.right_shift(x, _uint32(16))) * _uint32(0x7FEB352D)
+    x = ops.bitwise_xor(x, ops.right_shift(x, _uint32(15))) * _uint32(0x846CA68B)
+    return ops.bitwise_xor(x, ops.right_shift(x, _uint32(16)))
+
+
+def _uint32(value: int):
+    return ops.convert_to_tensor(value, dtype="uint32")

@@ -1,0 +1,205 @@
+"""The state of a training and one step of it.
+
+Everything that must survive a restart is a field of `State`; the step is a function of
+the state, the batch and the seeds in it, so a resumed run equals an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from deblurgan_tf.blur import Degradation, degrade
+from deblurgan_tf.config import Config
+from deblurgan_tf.images import to_float
+from deblurgan_tf.layers import dropout_seeds
+from deblurgan_tf.losses import ADVERSARIAL, gradient_penalty
+from deblurgan_tf.models import build_critic, build_generator
+from deblurgan_tf.seeds import sample_seeds, uniform
+
+ALPHA_SALT = 1004  # seeds of the penalty's interpolation, see blur.py
+
+CONTENT_LOSSES = ("content", "generator")
+LOSSES = ("critic", "penalty", "content", "adversarial", "generator")
+
+Losses = dict[str, tf.Tensor]
+
+
+@dataclass
+class State:
+    """Networks, optimisers, the generator's moving average and the steps done."""
+
+    generator: keras.Model
+    average: keras.Model  # EMA of the generator, always float32: what is used later
+    generator_optimizer: keras.optimizers.Adam
+    critic: keras.Model | None
+    critic_optimizer: keras.optimizers.Adam | None
+    step: tf.Variable
+    sums: tf.Variable  # of each loss since the last line of the log
+    first_bad: tf.Variable  # (step, number of the loss) that was not finite; -1: none
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The names of the losses, in the order of `sums`."""
+        return CONTENT_LOSSES if self.critic is None else LOSSES
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """All of the state, for saving and strict restoring."""
+        parts = {
+            "generator": self.generator,
+            "average": self.average,
+            "generator_optimizer": self.generator_optimizer,
+            "step": self.step,
+            "sums": self.sums,
+        }
+        if self.critic is not None:
+            parts |= {
+                "critic": self.critic,
+                "critic_optimizer": self.critic_optimizer,
+            }
+        return tf.train.Checkpoint(**parts)
+
+
+def new_state(config: Config) -> State:
+    """Networks initialised by the config's seed, optimisers built."""
+    precision = config.train.precision
+    generator = build_generator(config.model, config.seed, precision)
+    average = build_generator(config.model, config.seed)
+    average.set_weights(generator.get_weights())
+    critic = critic_optimizer = None
+    if config.loss.adversarial != "none":
+        critic = build_critic(config.model, config.seed + 1, precision)
+        critic_optimizer = _adam(config, critic)
+    return State(
+        generator=generator,
+        average=average,
+        generator_optimizer=_adam(config, generator),
+        critic=critic,
+        critic_optimizer=critic_optimizer,
+        step=tf.Variable(0, dtype=tf.int64, name="step"),
+        sums=tf.Variable(tf.zeros(len(LOSSES if critic else CONTENT_LOSSES))),
+        first_bad=tf.Variable([-1, -1], dtype=tf.int64),
+    )
+
+
+def _adam(config: Config, network: keras.Model) -> keras.optimizers.Adam:
+    adam = keras.optimizers.Adam(
+        learning_rate=config.train.learning_rate,
+        beta_1=config.train.betas[0],
+        beta_2=config.train.betas[1],
+        epsilon=1e-8,  # PyTorch's, which the authors used; Keras's is 1e-7
+        global_clipnorm=config.train.clip_norm,
+    )
+    # Unbuilt optimisers would be restored late, and not at all by a strict restore.
+    adam.build(network.trainable_variables)
+    return adam
+
+
+def learning_rate(config: Config, step: tf.Tensor, total: int) -> tf.Tensor:
+    """The rate of a step counted from 0: constant, then linear, 0 after the last."""
+    start = config.train.decay_from * total
+    left = (total - tf.cast(step, tf.float32)) / max(total - start, 1.0)
+    return config.train.learning_rate * tf.clip_by_value(left, 0.0, 1.0)
+
+
+def make_train_step(
+    config: Config,
+    state: State,
+    content: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    degradation: Degradation,
+    total_steps: int,
+) -> Callable[[dict[str, tf.Tensor]], Losses]:
+    """The compiled step: batch -> losses, with the state moved on by one step.
+
+    A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3), `paired`, bool (N,), and
+    `position`, int64 (N,), the number of each sample in the whole training. A sample
+    that is not paired is blurred here.
+    """
+    adversarial = ADVERSARIAL.get(config.loss.adversarial)
+
+    def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> tuple:
+        sharp = to_float(batch["sharp"])
+        given = to_float(batch["blurred"])
+        made = degrade(sharp, degradation, seeds)
+        return tf.where(batch["paired"][:, None, None, None], given, made), sharp
+
+    def critic_step(sharp: tf.Tensor, restored: tf.Tensor, alpha: tf.Tensor) -> Losses:
+        with tf.GradientTape() as tape:
+            # One pass for both: instance normalisation keeps the samples apart.
+            both = state.critic(tf.concat([sharp, restored], 0), training=True)
+            critic_loss = adversarial.critic(*tf.split(both, 2))
+            penalty = tf.constant(0.0)
+            if adversarial.has_penalty:
+                penalty = gradient_penalty(
+                    lambda x: state.critic(x, training=True), sharp, restored, alpha
+                )
+            total = critic_loss + config.loss.penalty_weight * penalty
+        variables = state.critic.trainable_variables
+        state.critic_optimizer.apply(tape.gradient(total, variables), variables)
+        return {"critic": critic_loss, "penalty": penalty}
+
+    def generator_gradient(restored: tf.Tensor, sharp: tf.Tensor) -> tuple:
+        """Losses, and the gradient of their sum with respect to the restored batch."""
+        losses = {}
+        with tf.GradientTape() as tape:
+            tape.watch(restored)
+            total = losses["content"] = content(restored, sharp)
+            if adversarial:
+                scores = state.critic(restored, training=True)
+                losses["adversarial"] = adversarial.generator(scores)
+                total += config.loss.adversarial_weight * losses["adversarial"]
+            losses["generator"] = total
+        return losses, tape.gradient(total, restored)
+
+    def update_average() -> None:
+        # A short training would keep its random start; the average warms up.
+        step = tf.cast(state.step, tf.float32)
+        decay = tf.minimum(config.train.ema, (1.0 + step) / (10.0 + step))
+        for mean, value in zip(
+            state.average.weights, state.generator.weights, strict=True
+        ):
+            mean.assign(mean + (1.0 - decay) * (value - mean))
+
+    def note(losses: Losses) -> None:
+        """Adds the losses to the sums, and remembers the first that is not finite."""
+        values = tf.stack([losses[name] for name in state.loss_names])
+        state.sums.assign_add(values)
+        bad = ~tf.math.is_finite(values)
+        number = tf.argmax(tf.cast(bad, tf.int32))
+        is_first = tf.reduce_any(bad) & (state.first_bad[0] < 0)
+        now = tf.stack([state.step + 1, number])
+        state.first_bad.assign(tf.where(is_first, now, state.first_bad))
+
+    @tf.function
+    def train_step(batch: dict[str, tf.Tensor]) -> Losses:
+        rate = learning_rate(config, state.step, total_steps)
+        seeds = sample_seeds(config.seed, batch["position"])
+        blurred, sharp = pair(batch, seeds)
+
+        with tf.GradientTape() as tape, dropout_seeds(seeds):
+            restored = state.generator(blurred, training=True)
+        losses = {}
+        if adversarial:
+            state.critic_optimizer.learning_rate.assign(rate)
+            alphas = uniform(seeds, config.train.critic_steps, ALPHA_SALT)
+            losses = {"critic": tf.constant(0.0), "penalty": tf.constant(0.0)}
+            # The critic learns several times from the same restored batch.
+            for turn in tf.range(config.train.critic_steps):
+                losses = critic_step(sharp, restored, alphas[:, turn])
+        more, upstream = generator_gradient(restored, sharp)
+        losses = losses | more
+        note(losses)
+
+        # The generator ran once: its gradient goes on from that of the restored batch.
+        variables = state.generator.trainable_variables
+        gradients = tape.gradient(restored, variables, output_gradients=upstream)
+        state.generator_optimizer.learning_rate.assign(rate)
+        state.generator_optimizer.apply(gradients, variables)
+        update_average()
+        state.step.assign_add(1)
+        return losses
+
+    return train_step

@@ -1,0 +1,332 @@
+"""Train DeblurGAN: `python -m deblurgan_tf.train --help`.
+
+The same command again resumes a training that was stopped, and ends with the same bits
+as one that never was.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tensorflow as tf
+import typer
+from rich.console import Console
+
+from deblurgan_tf import config as configs
+from deblurgan_tf import images, plots, runs
+from deblurgan_tf.blur import degradation
+from deblurgan_tf.config import Config, ConfigError
+from deblurgan_tf.data import DataError, Source, open_source, training_batches
+from deblurgan_tf.losses import content_loss
+from deblurgan_tf.models import build_critic, build_generator
+from deblurgan_tf.progress import TrainingBar
+from deblurgan_tf.steps import State, make_train_step, new_state
+from deblurgan_tf.validation import Validation
+from deblurgan_tf.vgg19 import WeightsUnavailable
+
+SAMPLES = 4  # validation pictures that are drawn
+
+console = Console(stderr=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class NotFinite(RuntimeError):
+    """A loss became NaN or infinite."""
+
+
+def total_steps(config: Config, source: Source) -> int:
+    """The smaller of `train.steps` and `train.epochs`, in steps."""
+    limits = [] if config.train.steps is None else [config.train.steps]
+    if config.train.epochs is not None and source.size is not None:
+        limits.append(-(-config.train.epochs * source.size // config.data.batch))
+    if not limits:
+        raise DataError("the data are endless: give train.steps")
+    return min(limits)
+
+
+def train(config: Config, run: Path, arguments: list[str] | None = None) -> State:
+    """Trains in the folder `run`, or goes on there; returns the state at the end.
+
+    Raises ConfigError, DataError, WeightsUnavailable or RunError before the first step,
+    NotFinite when a loss is, KeyboardInterrupt or SystemExit(143) after a checkpoint.
+    """
+    # Without this a GPU adds in any order, and a resumed run would not be bit-equal.
+    tf.config.experimental.enable_op_determinism()
+    source = open_source(config)
+    total = total_steps(config, source)
+    with runs.locked(run):
+        runs.begin(run, config, arguments or sys.argv)
+        state = new_state(config)
+        best = None
+        checkpoint = runs.latest_checkpoint(run)
+        if checkpoint:
+            best = runs.restore_checkpoint(checkpoint, state)
+        if int(state.step) >= total:
+            console.print(f"{run}: finished at step {int(state.step):,}; nothing to do")
+            return state
+        runs.cut_log(run, int(state.step))
+        content = _content(config, run)
+        console.print(f"making {config.blur.kernels:,} blur kernels")
+        how = degradation(config.blur, config.seed)
+        validation = Validation(source.validation, how, config.seed)
+        step = make_train_step(config, state, content, how, total)
+        batches = iter(training_batches(source, config, int(state.step)))
+        _loop(config, run, state, total, step, batches, validation, best)
+    return state
+
+
+def _loop(
+    config: Config,
+    run: Path,
+    state: State,
+    total: int,
+    train_step: Callable[[dict[str, tf.Tensor]], Any],
+    batches: Any,
+    validation: Validation,
+    best: dict[str, float] | None,
+) -> None:
+    every = config.every
+    writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+    restore = tf.function(state.average, reduce_retracing=True)
+    stop = StopSignal()
+
+    def due(interval: int) -> bool:
+        return step % interval == 0 or step == total
+
+    def stop_if_not_finite() -> None:
+        bad, loss = state.first_bad.numpy()
+        if bad >= 0:
+            raise NotFinite(
+                f"the loss {state.loss_names[loss]!r} became NaN or infinite in step "
+                f"{bad:,}; the last checkpoint is good. Lower train.learning_rate or "
+                "set train.clip_norm, in a new --run"
+            )
+
+    begun, first = time.monotonic(), int(state.step)
+    logged_at = first
+    with stop, TrainingBar(console, first, total, config.data.batch) as bar:
+        for step in range(first + 1, total + 1):
+            train_step(next(batches))
+
+            # Log.
+            if due(every.log):
+                stop_if_not_finite()
+                means = state.sums.numpy() / _since(step, every.log)
+                state.sums.assign(tf.zeros_like(state.sums))
+                record = dict(zip(state.loss_names, map(float, means), strict=True))
+                record["learning_rate"] = float(state.generator_optimizer.learning_rate)
+                runs.append_log(run, {"step": step, **record})
+                _summarise(writer, step, record)
+                bar.losses(record)
+
+            # Validate, keep the best.
+            if due(every.validate_):
+                stop_if_not_finite()
+                if validation.items:
+                    measured = validation.measure(restore)
+                    runs.append_log(run, {"step": step, **measured})
+                    _summarise(writer, step, measured)
+                    bar.message(_verdict(step, measured))
+                if not validation.items:
+                    _save_generator(run, state)
+                elif best is None or measured["psnr"] > best["psnr"]:
+                    best = {"step": step, **measured}
+                    _save_generator(run, state)
+
+            # Draw samples.
+            if due(every.sample) and validation.items:
+                triplets = list(validation.triplets(restore, SAMPLES))
+                plots.save_samples(run, step, triplets)
+                with writer.as_default(step=step):
+                    for number, triplet in enumerate(triplets):
+                        strip = np.concatenate(triplet, axis=1)
+                        tf.summary.image(f"sample {number}", strip[None])
+
+            # Write a checkpoint.
+            stopped = stop.number is not None
+            if due(every.checkpoint) or stopped:
+                stop_if_not_finite()
+                runs.save_checkpoint(run, state, best)
+            if stopped:
+                writer.close()
+                bar.message(f"stopped at step {step:,}; the same command goes on")
+                stop.leave()
+            bar.advance(step)
+    writer.close()
+    plots.redraw(run)
+    seconds = time.monotonic() - begun
+    console.print(f"trained steps {logged_at + 1:,} to {total:,} in {seconds:,.0f} s")
+
+
+def _since(step: int, interval: int) -> int:
+    """Steps since the last line of the log: the last line may come early."""
+    return interval if step % interval == 0 else step % interval
+
+
+def _verdict(step: int, measured: dict[str, float]) -> str:
+    return (
+        f"step {step:,}: validation PSNR {measured['psnr']:.2f} dB (blurred "
+        f"{measured['psnr_blurred']:.2f}), SSIM {measured['ssim']:.4f} (blurred "
+        f"{measured['ssim_blurred']:.4f})"
+    )
+
+
+def _summarise(writer: Any, step: int, record: dict[str, float]) -> None:
+    with writer.as_default(step=step):
+        for name, value in record.items():
+            tf.summary.scalar(name, value)
+
+
+def _save_generator(run: Path, state: State) -> None:
+    runs.write_atomically(run / "generator.keras", state.average.save)
+
+
+def _content(config: Config, run: Path) -> Callable:
+    """The content loss; a substitute for VGG19 only where the config names one."""
+    wanted = config.loss.content
+    used = runs.read_content(run)
+    if used is not None and used != wanted:
+        console.print(
+            f"[bold yellow]this run goes on with its substitute {used} for {wanted}"
+        )
+        return content_loss(used, config.loss.vgg19_weights)
+    try:
+        content = content_loss(wanted, config.loss.vgg19_weights)
+        runs.write_content(run, wanted, "as in config.yaml")
+        return content
+    except WeightsUnavailable as error:
+        substitute = config.loss.if_unavailable
+        if substitute is None:
+            raise
+        console.print(
+            f"[bold yellow]WARNING: {error}\nAs loss.if_unavailable says, this run "
+            f"trains on {substitute} instead of {wanted}. It is not the paper's loss."
+        )
+        runs.write_content(run, substitute, f"loss.if_unavailable: {error}")
+        return content_loss(substitute)
+
+
+class StopSignal:
+    """Turns SIGTERM and Ctrl-C into a request that the loop sees after its step."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __enter__(self) -> StopSignal:
+        self.before = {
+            number: signal.signal(number, self._note)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        self.number = number
+
+    def leave(self) -> None:
+        if self.number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + signal.SIGTERM)
+
+
+def describe(config: Config, source: Source) -> str:
+    """What --dry-run prints."""
+    generator = build_generator(config.model).count_params()
+    lines = [configs.dump(config).rstrip(), "", f"generator: {generator:,} parameters"]
+    if config.loss.adversarial != "none":
+        critic = build_critic(config.model).count_params()
+        lines.append(f"critic: {critic:,} parameters")
+    size = "endless" if source.size is None else f"{source.size:,} sharp pictures"
+    lines.append(f"data: {size} to train on, {len(source.validation)} to validate on")
+    lines.append(f"steps: {total_steps(config, source):,}")
+    return "\n".join(lines)
+
+
+@app.command(
+    epilog="Examples: python -m deblurgan_tf.train --epochs 300 || "
+    "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml --set "
+    "data.source=folder --set data.path=PHOTOS"
+)
+def main(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="the experiment; by default the shipped plates_paper"),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="the run's folder  [default: runs/EXPERIMENT]")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="the same as --set train.epochs=N")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="changes a key of the config"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print config, models and data, and exit")
+    ] = False,
+) -> None:
+    """Train DeblurGAN on blurred and sharp pictures.
+
+    The same command again resumes. Exit codes: 0 done, 1 a loss became NaN, 2 wrong
+    usage, config or data, 130 and 143 stopped by Ctrl-C and SIGTERM (with a
+    checkpoint).
+    """
+    warnings.showwarning = _show_warning
+    try:
+        path = config or configs.experiment("plates_paper")
+        extra = [] if epochs is None else [f"train.epochs={epochs}"]
+        loaded = configs.load(path, [*(overrides or []), *extra])
+        if dry_run:
+            print(describe(loaded, open_source(loaded)))
+            return
+        name = path.parent.name if path.name == "config.yaml" else path.stem
+        folder = run or Path("runs") / name
+        train(loaded, folder)
+        _list_results(folder)
+    except (
+        ConfigError,
+        DataError,
+        WeightsUnavailable,
+        runs.RunError,
+        images.PictureError,
+    ) as error:
+        console.print(f"error: {error}", style="bold red", markup=False)
+        raise typer.Exit(2) from None
+    except NotFinite as error:
+        console.print(f"error: {error}", style="bold red", markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _list_results(run: Path) -> None:
+    results = {
+        "progress.png": "the samples over time",
+        "loss.png": "the losses and the validation",
+        "generator.keras": "the best generator by validation",
+        "log.jsonl": "the log",
+        "checkpoints": "to go on from, with a longer train.steps or train.epochs",
+        "samples": "the samples, step by step",
+    }
+    for name, meaning in results.items():
+        if (run / name).exists():
+            print(f"{run / name}: {meaning}")
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    console.print(f"warning: {message}", style="yellow", markup=False)
+
+
+if __name__ == "__main__":
+    app()

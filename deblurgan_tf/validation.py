@@ -1,0 +1,67 @@
+"""Validation on fixed whole pictures, each with its own fixed blur."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deblurgan_tf import images, metrics
+from deblurgan_tf.blur import Degradation, degrade
+from deblurgan_tf.data import Item
+from deblurgan_tf.seeds import VALIDATION, sample_seeds
+
+
+class Triplet(NamedTuple):
+    """Pictures of one size, uint8 (H, W, 3)."""
+
+    blurred: np.ndarray
+    restored: np.ndarray
+    sharp: np.ndarray
+
+
+class Validation:
+    """The pictures that are set aside, blurred by kernels that never change."""
+
+    def __init__(self, items: list[Item], degradation: Degradation, seed: int):
+        self.items = items
+        self.degradation = degradation
+        self.seeds = sample_seeds(seed, VALIDATION + np.arange(len(items)))
+
+    def triplets(
+        self, generator: keras.Model, count: int | None = None
+    ) -> Iterator[Triplet]:
+        """Restores the first `count` pictures, or all."""
+        for number, item in enumerate(self.items[:count]):
+            blurred, sharp = item.load()
+            if blurred is None:
+                blurred = self._blurred(sharp, number)
+            restored = generator(images.to_float(blurred)[None], training=False)[0]
+            yield Triplet(blurred, images.to_uint8(restored.numpy()), sharp)
+
+    def measure(self, generator: keras.Model) -> dict[str, float]:
+        """Mean PSNR and SSIM, restored and blurred, over the pictures.
+
+        Equal pictures have no finite PSNR; they are left out of its mean.
+        """
+        rows = [
+            {
+                "psnr": metrics.psnr(triplet.restored, triplet.sharp),
+                "ssim": metrics.ssim(triplet.restored, triplet.sharp),
+                "psnr_blurred": metrics.psnr(triplet.blurred, triplet.sharp),
+                "ssim_blurred": metrics.ssim(triplet.blurred, triplet.sharp),
+            }
+            for triplet in self.triplets(generator)
+        ]
+        return {
+            key: float(np.mean([row[key] for row in rows if np.isfinite(row[key])]))
+            for key in rows[0]
+        }
+
+    def _blurred(self, sharp: np.ndarray, number: int) -> np.ndarray:
+        seeds = self.seeds[number : number + 1]
+        values = tf.convert_to_tensor(images.to_float(sharp)[None])
+        return images.to_uint8(degrade(values, self.degradation, seeds)[0].numpy())
