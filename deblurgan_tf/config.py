@@ -6,7 +6,8 @@ the key, the value and what is allowed. `load(dump(config)) == config`.
 
 from __future__ import annotations
 
-import contextlib
+import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -245,7 +246,8 @@ class Config(Section):
 def parse(values: dict[str, Any], origin: str = "config") -> Config:
     """Checks a mapping; `origin` is named in the error."""
     try:
-        return Config.model_validate(values)
+        # Strictly as JSON: no "4" for 4 and no true for 1, but lists for tuples.
+        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         lines = [_describe(detail) for detail in error.errors()]
         raise ConfigError(f"{origin}: " + "\n".join(lines)) from None
@@ -255,7 +257,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     """Reads a YAML file and applies overrides such as "loss.content.vgg19=10"."""
     path = Path(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -265,6 +267,17 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     for override in overrides or []:
         _override(values, override)
     return parse(values, str(path))
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML takes the last of two equal keys without a word; here it is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key!r} is given twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
 
 
 def dump(config: Config) -> str:
@@ -307,9 +320,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: {text!r} is not a YAML value") from None
     # YAML 1.1 takes 1e-4 (without a point) for a string; people mean the number.
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = float(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
+        value = float(value)
     node: Any = values
     for key in keys[:-1]:
         if isinstance(node, list):

@@ -118,3 +118,42 @@ class SampleDropout(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate, "salt": self.salt}
+
+
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class InstanceNormalization(keras.layers.Layer):
+    """Each channel of each sample to mean 0, variance 1 over (H, W); no parameters.
+
+    As PyTorch's InstanceNorm2d(affine=False): biased variance, epsilon 1e-5. The same
+    as GroupNormalization(groups=-1) without center and scale, but a batch of one, which
+    DeblurGAN trains with, takes TensorFlow's fused kernel: a batch of one is where
+    instance and batch normalisation are the same thing.
+    """
+
+    epsilon = 1e-5
+
+    def call(self, x):
+        if keras.backend.backend() == "tensorflow" and x.shape[0] == 1:
+            return self._fused(x)
+        values = ops.cast(x, "float32")
+        mean = ops.mean(values, axis=(1, 2), keepdims=True)
+        centred = values - mean
+        variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
+        return ops.cast(centred * ops.rsqrt(variance + self.epsilon), x.dtype)
+
+    def _fused(self, x):
+        import tensorflow as tf
+
+        channels = x.shape[-1]
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=tf.ones(channels),
+            offset=tf.zeros(channels),
+            mean=tf.zeros(0),
+            variance=tf.zeros(0),
+            epsilon=self.epsilon,
+            is_training=True,
+        ).y
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

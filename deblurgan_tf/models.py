@@ -12,9 +12,12 @@ import keras
 from keras import layers
 
 from deblurgan_tf.config import Model
-from deblurgan_tf.layers import CropLike, PadToMultiple, SampleDropout
-
-EPSILON = 1e-5  # of the instance normalisation, as in PyTorch
+from deblurgan_tf.layers import (
+    CropLike,
+    InstanceNormalization,
+    PadToMultiple,
+    SampleDropout,
+)
 
 
 def build_generator(
@@ -75,7 +78,7 @@ def resnet_generator(
         )(x)
 
     def normalised(x, relu=True):
-        x = _instance_norm(dtype)(x)
+        x = InstanceNormalization(dtype=dtype)(x)
         return layers.ReLU(dtype=dtype)(x) if relu else x
 
     def doubled(x, filters):
@@ -141,7 +144,7 @@ def patch_critic(
     for layer in range(1, depth + 1):
         strides = 2 if layer < depth else 1
         x = convolution(x, width * min(2**layer, 8), strides)
-        x = leaky(_instance_norm(dtype)(x))
+        x = leaky(InstanceNormalization(dtype=dtype)(x))
     return keras.Model(picture, convolution(x, 1, 1, "float32"), name="patch_critic")
 
 
@@ -151,12 +154,6 @@ def _initialisers(seed: int):
     while True:
         yield keras.initializers.RandomNormal(stddev=0.02, seed=seed * 1000 + number)
         number += 1
-
-
-def _instance_norm(dtype: str) -> keras.layers.Layer:
-    return layers.GroupNormalization(
-        groups=-1, epsilon=EPSILON, center=False, scale=False, dtype=dtype
-    )
 
 
 def _reflect(x, reach: int):

@@ -62,7 +62,8 @@ def samples_figure(
         dpi=DPI,
         layout="constrained",
     )
-    left, right = figure.subfigures(1, 2, width_ratios=(3 * column, 6.5))
+    ratios = (3 * column, 6.5)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=ratios)[0]
     axes = left.subplots(len(triplets), 3, squeeze=False)
     for line, triplet in zip(axes, triplets, strict=True):
         for axis, picture in zip(line, triplet, strict=True):
@@ -106,7 +107,10 @@ def _draw_curves(figure: Any, records: list[dict[str, Any]]) -> None:
     logged = [record for record in records if "generator" in record]
     measured = [record for record in records if "psnr" in record]
     names = [name for name in LOSSES if any(name in record for record in logged)]
-    axes = figure.subplots(len(names) + bool(measured), 1, sharex=True, squeeze=False)
+    rows = len(names) + bool(measured)
+    if rows == 0:
+        return  # samples that are drawn before the first line of the log
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
     axes = axes[:, 0]
     for axis, name in zip(axes, names, strict=False):
         steps = [record["step"] for record in logged]

@@ -78,10 +78,10 @@ class TrainingBar:
 
 
 def spoken(seconds: float) -> str:
-    """65 -> "1:05", 3700 -> "1:01:40", two days -> "2 days, 0:00"."""
+    """65 -> "1:05", 3700 -> "1:01:40", two days -> "2 days, 0:00 h"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     if days:
-        return f"{days} days, {hours}:{minutes:02d} h"
+        return f"{days} day{'s' if days > 1 else ''}, {hours}:{minutes:02d} h"
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

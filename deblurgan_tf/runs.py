@@ -33,7 +33,7 @@ class RunError(RuntimeError):
     """A run's folder cannot be used as asked; the message names the way out."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary name beside `path`, then renames it."""
     # The suffix stays last: Keras and Matplotlib go by it.
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -51,8 +51,13 @@ def write_text(path: Path, text: str) -> None:
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Keeps a second process from training in the same folder; released on any end."""
+    if set(str(run)) & set("*?[]\\"):
+        raise RunError(
+            f"{run}: the path of a run may have none of * ? [ ] \\ in it, because "
+            "TensorFlow finds no checkpoint there; choose another folder with --run"
+        )
     run.mkdir(parents=True, exist_ok=True)
-    with open(run / ".lock", "w") as file:
+    with open(run / ".lock", "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,21 +68,22 @@ def locked(run: Path) -> Iterator[None]:
         yield
 
 
-def begin(run: Path, config: Config, arguments: list[str]) -> None:
-    """Writes config.yaml and command.txt, or checks that the run may go on with them.
-
-    Raises RunError, naming the keys, if the config differs from the run's in more than
-    `every.*` and a longer `train.steps` or `train.epochs`.
-    """
+def check_unchanged(run: Path, config: Config) -> None:
+    """Raises RunError, naming the keys, if the config differs from the run's in more
+    than `every.*` and a longer `train.steps` or `train.epochs`."""
     path = run / "config.yaml"
     if path.exists():
-        _check_unchanged(run, configs.load(path), config)
-    write_text(path, configs.dump(config))
+        _compare(run, configs.load(path), config)
+
+
+def begin(run: Path, config: Config, arguments: list[str]) -> None:
+    """Writes config.yaml, and adds this command to command.txt."""
+    write_text(run / "config.yaml", configs.dump(config))
     with open(run / "command.txt", "a", encoding="utf-8") as file:
         file.write(_describe_command(arguments))
 
 
-def _check_unchanged(run: Path, old: Config, new: Config) -> None:
+def _compare(run: Path, old: Config, new: Config) -> None:
     before, after = configs.as_dict(old), configs.as_dict(new)
     changed = [
         key
@@ -123,16 +129,21 @@ def _describe_command(arguments: list[str]) -> str:
 
 def _commit() -> str:
     """The commit of the checkout that the code runs from, if it is one."""
+    checkout = Path(__file__).resolve().parent.parent
+    # An installed package may lie inside another project's repository.
+    if not (checkout / ".git").exists():
+        return "none (not a checkout)"
+    command = "git --no-optional-locks describe --always --dirty --abbrev=12"
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
+            command.split(),
+            cwd=checkout,
             capture_output=True,
             text=True,
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "none (not a checkout)"
+        return "unknown (git cannot tell)"
     return found.stdout.strip()
 
 
@@ -233,12 +244,14 @@ def restore_checkpoint(path: Path, state: State) -> dict[str, float] | None:
     try:
         stored = json.loads((path / "state.json").read_text())
         state.checkpoint().read(str(path / "state")).assert_consumed()
+    # TensorFlow's reader and Keras's loading raise errors of many kinds.
     except (
         tf.errors.OpError,
         AssertionError,
-        ValueError,
+        LookupError,
         OSError,
-        KeyError,
+        RuntimeError,
+        ValueError,
     ) as error:
         raise RunError(
             f"{path}: cannot be restored ({type(error).__name__}: "

@@ -35,7 +35,11 @@ def uniform(seeds, size, salt: int):
 
 
 def normal(seeds, size, salt: int):
-    """Standard normal numbers, float32 (N, size), by Box and Muller's method."""
+    """Standard normal numbers, float32 (N, size), by Box and Muller's method.
+
+    The last bit may depend on the batch: vectorised logarithms and cosines round by
+    the place in memory.
+    """
     both = uniform(seeds, 2 * size, salt)
     # 1 - u lies in (0, 1], where the logarithm is finite.
     radius = ops.sqrt(-2.0 * ops.log(1.0 - both[:, :size]))

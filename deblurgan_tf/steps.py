@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -16,7 +17,7 @@ from deblurgan_tf.blur import Degradation, degrade
 from deblurgan_tf.config import Config
 from deblurgan_tf.images import to_float
 from deblurgan_tf.layers import dropout_seeds
-from deblurgan_tf.losses import ADVERSARIAL, gradient_penalty
+from deblurgan_tf.losses import ADVERSARIAL, Adversarial, gradient_penalty
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.seeds import sample_seeds, uniform
 
@@ -90,7 +91,9 @@ def _adam(config: Config, network: keras.Model) -> keras.optimizers.Adam:
         learning_rate=config.train.learning_rate,
         beta_1=config.train.betas[0],
         beta_2=config.train.betas[1],
-        epsilon=1e-8,  # PyTorch's, which the authors used; Keras's is 1e-7
+        # PyTorch's, which the authors used; Keras's is 1e-7. (Keras adds it before
+        # the bias correction, PyTorch after: they differ in the first steps.)
+        epsilon=1e-8,
         global_clipnorm=config.train.clip_norm,
     )
     # Unbuilt optimisers would be restored late, and not at all by a strict restore.
@@ -103,6 +106,14 @@ def learning_rate(config: Config, step: tf.Tensor, total: int) -> tf.Tensor:
     start = config.train.decay_from * total
     left = (total - tf.cast(step, tf.float32)) / max(total - start, 1.0)
     return config.train.learning_rate * tf.clip_by_value(left, 0.0, 1.0)
+
+
+class Opponent(NamedTuple):
+    """What the generator trains against."""
+
+    critic: keras.Model
+    optimizer: keras.optimizers.Adam
+    losses: Adversarial
 
 
 def make_train_step(
@@ -118,7 +129,10 @@ def make_train_step(
     `position`, int64 (N,), the number of each sample in the whole training. A sample
     that is not paired is blurred here.
     """
-    adversarial = ADVERSARIAL.get(config.loss.adversarial)
+    opponent = None
+    if state.critic is not None and state.critic_optimizer is not None:
+        losses = ADVERSARIAL[config.loss.adversarial]
+        opponent = Opponent(state.critic, state.critic_optimizer, losses)
 
     def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> tuple:
         sharp = to_float(batch["sharp"])
@@ -126,19 +140,22 @@ def make_train_step(
         made = degrade(sharp, degradation, seeds)
         return tf.where(batch["paired"][:, None, None, None], given, made), sharp
 
-    def critic_step(sharp: tf.Tensor, restored: tf.Tensor, alpha: tf.Tensor) -> Losses:
+    def critic_step(
+        opponent: Opponent, sharp: tf.Tensor, restored: tf.Tensor, alpha: tf.Tensor
+    ) -> Losses:
+        def score(pictures: tf.Tensor) -> tf.Tensor:
+            return opponent.critic(pictures, training=True)
+
         with tf.GradientTape() as tape:
             # One pass for both: instance normalisation keeps the samples apart.
-            both = state.critic(tf.concat([sharp, restored], 0), training=True)
-            critic_loss = adversarial.critic(*tf.split(both, 2))
+            both = score(tf.concat([sharp, restored], 0))
+            critic_loss = opponent.losses.critic(*tf.split(both, 2))
             penalty = tf.constant(0.0)
-            if adversarial.has_penalty:
-                penalty = gradient_penalty(
-                    lambda x: state.critic(x, training=True), sharp, restored, alpha
-                )
+            if opponent.losses.has_penalty:
+                penalty = gradient_penalty(score, sharp, restored, alpha)
             total = critic_loss + config.loss.penalty_weight * penalty
-        variables = state.critic.trainable_variables
-        state.critic_optimizer.apply(tape.gradient(total, variables), variables)
+        variables = opponent.critic.trainable_variables
+        opponent.optimizer.apply(tape.gradient(total, variables), variables)
         return {"critic": critic_loss, "penalty": penalty}
 
     def generator_gradient(restored: tf.Tensor, sharp: tf.Tensor) -> tuple:
@@ -147,9 +164,9 @@ def make_train_step(
         with tf.GradientTape() as tape:
             tape.watch(restored)
             total = losses["content"] = content(restored, sharp)
-            if adversarial:
-                scores = state.critic(restored, training=True)
-                losses["adversarial"] = adversarial.generator(scores)
+            if opponent:
+                scores = opponent.critic(restored, training=True)
+                losses["adversarial"] = opponent.losses.generator(scores)
                 total += config.loss.adversarial_weight * losses["adversarial"]
             losses["generator"] = total
         return losses, tape.gradient(total, restored)
@@ -182,13 +199,13 @@ def make_train_step(
         with tf.GradientTape() as tape, dropout_seeds(seeds):
             restored = state.generator(blurred, training=True)
         losses = {}
-        if adversarial:
-            state.critic_optimizer.learning_rate.assign(rate)
+        if opponent:
+            opponent.optimizer.learning_rate.assign(rate)
             alphas = uniform(seeds, config.train.critic_steps, ALPHA_SALT)
             losses = {"critic": tf.constant(0.0), "penalty": tf.constant(0.0)}
             # The critic learns several times from the same restored batch.
             for turn in tf.range(config.train.critic_steps):
-                losses = critic_step(sharp, restored, alphas[:, turn])
+                losses = critic_step(opponent, sharp, restored, alphas[:, turn])
         more, upstream = generator_gradient(restored, sharp)
         losses = losses | more
         note(losses)

@@ -85,9 +85,10 @@ def make_train_step(
     torch.manual_seed(0)
     generator, discriminator = Generator(width, blocks), critic(width)
     features = vgg19_features()
-    adam = {"lr": 1e-4, "betas": (0.5, 0.999)}
-    generator_adam = torch.optim.Adam(generator.parameters(), **adam)
-    critic_adam = torch.optim.Adam(discriminator.parameters(), **adam)
+    generator_adam, critic_adam = (
+        torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.5, 0.999))
+        for network in (generator, discriminator)
+    )
 
     def scores(pictures: torch.Tensor) -> torch.Tensor:
         return discriminator(pictures).mean(dim=(1, 2, 3))

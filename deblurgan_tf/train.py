@@ -24,6 +24,7 @@ from deblurgan_tf import images, plots, runs
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.config import Config, ConfigError
 from deblurgan_tf.data import DataError, Source, open_source, training_batches
+from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.losses import content_loss
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.progress import TrainingBar
@@ -35,6 +36,11 @@ SAMPLES = 4  # validation pictures that are drawn
 
 console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def say(text: str, style: str | None = None) -> None:
+    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class NotFinite(RuntimeError):
@@ -57,23 +63,24 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
     Raises ConfigError, DataError, WeightsUnavailable or RunError before the first step,
     NotFinite when a loss is, KeyboardInterrupt or SystemExit(143) after a checkpoint.
     """
-    # Without this a GPU adds in any order, and a resumed run would not be bit-equal.
-    tf.config.experimental.enable_op_determinism()
+    prepare_devices()
     source = open_source(config)
     total = total_steps(config, source)
     with runs.locked(run):
-        runs.begin(run, config, arguments or sys.argv)
+        runs.check_unchanged(run, config)
         state = new_state(config)
         best = None
         checkpoint = runs.latest_checkpoint(run)
         if checkpoint:
             best = runs.restore_checkpoint(checkpoint, state)
         if int(state.step) >= total:
-            console.print(f"{run}: finished at step {int(state.step):,}; nothing to do")
+            say(f"{run}: finished at step {int(state.step):,}; nothing to do")
             return state
         runs.cut_log(run, int(state.step))
         content = _content(config, run)
-        console.print(f"making {config.blur.kernels:,} blur kernels")
+        # Now, so that a run that cannot begin leaves no config to be held to.
+        runs.begin(run, config, arguments or sys.argv)
+        say(f"making {config.blur.kernels:,} blur kernels")
         how = degradation(config.blur, config.seed)
         validation = Validation(source.validation, how, config.seed)
         step = make_train_step(config, state, content, how, total)
@@ -103,14 +110,20 @@ def _loop(
     def stop_if_not_finite() -> None:
         bad, loss = state.first_bad.numpy()
         if bad >= 0:
-            raise NotFinite(
-                f"the loss {state.loss_names[loss]!r} became NaN or infinite in step "
-                f"{bad:,}; the last checkpoint is good. Lower train.learning_rate or "
-                "set train.clip_norm, in a new --run"
-            )
+            what = f"the loss {state.loss_names[loss]!r}"
+        elif not _finite_weights(state):
+            what, bad = "a weight", step
+        else:
+            return
+        raise NotFinite(
+            f"{what} became NaN or infinite in step {bad:,}; the last checkpoint is "
+            "good. Lower train.learning_rate or set train.clip_norm, in a new --run"
+        )
 
     begun, first = time.monotonic(), int(state.step)
-    logged_at = first
+    # The sums hold the steps after the last line of the log.
+    logged = [line["step"] for line in runs.read_log(run) if "generator" in line]
+    logged_at = max(logged, default=0)
     with stop, TrainingBar(console, first, total, config.data.batch) as bar:
         for step in range(first + 1, total + 1):
             train_step(next(batches))
@@ -118,7 +131,8 @@ def _loop(
             # Log.
             if due(every.log):
                 stop_if_not_finite()
-                means = state.sums.numpy() / _since(step, every.log)
+                means = state.sums.numpy() / (step - logged_at)
+                logged_at = step
                 state.sums.assign(tf.zeros_like(state.sums))
                 record = dict(zip(state.loss_names, map(float, means), strict=True))
                 record["learning_rate"] = float(state.generator_optimizer.learning_rate)
@@ -149,8 +163,10 @@ def _loop(
                         strip = np.concatenate(triplet, axis=1)
                         tf.summary.image(f"sample {number}", strip[None])
 
-            # Write a checkpoint.
-            stopped = stop.number is not None
+            # Write a checkpoint; after the last one nothing is left to do.
+            stopped = stop.number is not None and step < total
+            if step == total:
+                plots.redraw(run)
             if due(every.checkpoint) or stopped:
                 stop_if_not_finite()
                 runs.save_checkpoint(run, state, best)
@@ -160,14 +176,16 @@ def _loop(
                 stop.leave()
             bar.advance(step)
     writer.close()
-    plots.redraw(run)
     seconds = time.monotonic() - begun
-    console.print(f"trained steps {logged_at + 1:,} to {total:,} in {seconds:,.0f} s")
+    say(f"trained steps {first + 1:,} to {total:,} in {seconds:,.0f} s")
 
 
-def _since(step: int, interval: int) -> int:
-    """Steps since the last line of the log: the last line may come early."""
-    return interval if step % interval == 0 else step % interval
+def _finite_weights(state: State) -> bool:
+    networks = [state.generator, state.average]
+    if state.critic is not None:
+        networks.append(state.critic)
+    weights = [x.value for network in networks for x in network.weights]
+    return all(bool(tf.reduce_all(tf.math.is_finite(x))) for x in weights)
 
 
 def _verdict(step: int, measured: dict[str, float]) -> str:
@@ -190,24 +208,24 @@ def _save_generator(run: Path, state: State) -> None:
 
 def _content(config: Config, run: Path) -> Callable:
     """The content loss; a substitute for VGG19 only where the config names one."""
-    wanted = config.loss.content
+    wanted: dict[str, float] = dict(config.loss.content.items())
     used = runs.read_content(run)
     if used is not None and used != wanted:
-        console.print(
-            f"[bold yellow]this run goes on with its substitute {used} for {wanted}"
-        )
+        say(f"this run goes on with its substitute {used} for {wanted}", "bold yellow")
         return content_loss(used, config.loss.vgg19_weights)
     try:
         content = content_loss(wanted, config.loss.vgg19_weights)
         runs.write_content(run, wanted, "as in config.yaml")
         return content
     except WeightsUnavailable as error:
-        substitute = config.loss.if_unavailable
-        if substitute is None:
+        # A run that began on the wanted loss does not change it halfway.
+        if config.loss.if_unavailable is None or used is not None:
             raise
-        console.print(
-            f"[bold yellow]WARNING: {error}\nAs loss.if_unavailable says, this run "
-            f"trains on {substitute} instead of {wanted}. It is not the paper's loss."
+        substitute: dict[str, float] = dict(config.loss.if_unavailable.items())
+        say(
+            f"WARNING: {error}\nAs loss.if_unavailable says, this run trains on "
+            f"{substitute} instead of {wanted}. It is not the paper's loss.",
+            "bold yellow",
         )
         runs.write_content(run, substitute, f"loss.if_unavailable: {error}")
         return content_loss(substitute)
@@ -301,10 +319,10 @@ def main(
         runs.RunError,
         images.PictureError,
     ) as error:
-        console.print(f"error: {error}", style="bold red", markup=False)
+        say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     except NotFinite as error:
-        console.print(f"error: {error}", style="bold red", markup=False)
+        say(f"error: {error}", "bold red")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -325,7 +343,7 @@ def _list_results(run: Path) -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    console.print(f"warning: {message}", style="yellow", markup=False)
+    say(f"warning: {message}", "yellow")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import h5py
 import keras
@@ -26,14 +28,15 @@ class Vgg19Features:
     through ImageNet's preprocessing first, which the authors leave out.
 
     weights: "imagenet" (Keras downloads 80 MB once) or a file: .npz with
-    `block1_conv1/kernel`, `block1_conv1/bias`, ... or Keras's own .h5 file.
+    `block1_conv1/kernel`, `block1_conv1/bias`, ... or Keras's own .h5 file. "random"
+    is for benchmarks.
     """
 
     def __init__(self, weights: str = "imagenet", dtype: str = "float32"):
         self.network = _network(dtype)
         if weights == "imagenet":
             _download(self.network)
-        else:
+        elif weights != "random":
             _read(self.network, Path(weights))
         self.network.trainable = False
 
@@ -87,7 +90,7 @@ def _read(network: keras.Model, path: Path) -> None:
             layer.set_weights(
                 [arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]]
             )
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise WeightsUnavailable(
             f"loss.vgg19_weights: {path}: does not hold VGG19's layers up to {LAYER}: "
             f"{error}"
@@ -95,16 +98,22 @@ def _read(network: keras.Model, path: Path) -> None:
 
 
 def _from_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
+    # np.load leaves a file that it opened itself open when the archive is broken.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return {key: file[key] for key in file.files if key.startswith("block")}
 
 
 def _from_h5(path: Path) -> dict[str, np.ndarray]:
     """Keras's `vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5`."""
     arrays = {}
+
+    # Later versions of Keras 2 put a group of the layer's name into each group.
+    def keep(name: str, values: h5py.Group | h5py.Dataset) -> None:
+        layer = name.split("/")[0]
+        if layer.startswith("block") and isinstance(values, h5py.Dataset):
+            kind = "kernel" if values.ndim == 4 else "bias"
+            arrays[f"{layer}/{kind}"] = values[()]
+
     with h5py.File(path) as file:
-        for layer in (name for name in file if name.startswith("block")):
-            for values in file[layer].values():
-                kind = "kernel" if values.ndim == 4 else "bias"
-                arrays[f"{layer}/{kind}"] = values[()]
+        file.visititems(keep)
     return arrays

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf.config import Config, Data, MixPart
-from deblurgan_tf.data import files
-from deblurgan_tf.data.mix import mix
-from deblurgan_tf.data.plates import plates
+from deblurgan_tf.data import files, mix, plates
 from deblurgan_tf.data.source import DataError, Item, Source
 
 __all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]
@@ -27,7 +27,7 @@ def open_source(config: Config) -> Source:
         return _open(data, config, data.validation)
     total = sum(part.weight for part in data.mix)
     # Each part sets aside its share of the validation pictures, rounded up.
-    return mix(
+    return mix.mix(
         [
             (
                 _open(part, config, math.ceil(data.validation * part.weight / total)),
@@ -41,7 +41,7 @@ def open_source(config: Config) -> Source:
 def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
     crop = config.data.crop
     if part.source == "plates":
-        return plates(part, crop, validation, config.seed)
+        return plates.plates(part, crop, validation, config.seed)
     if part.source == "folder":
         return files.folder(part, crop, validation)
     if part.source == "pairs":
@@ -54,15 +54,35 @@ def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
 
 def training_batches(
     source: Source, config: Config, start_step: int
-) -> tf.data.Dataset:
-    """Batches of the training from a step on: see `steps.make_train_step`."""
+) -> Iterator[dict[str, tf.Tensor]]:
+    """Batches of the training from a step on: see `steps.make_train_step`.
+
+    Raises DataError for a picture whose header is good and whose pixels are not.
+    """
     data = config.data
     first = start_step * data.batch
     samples = source.samples(config.seed, data.crop, data.flip, first)
     positions = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
-    return (
+    batches = (
         tf.data.Dataset.zip(samples, positions)
         .map(lambda sample, position: sample | {"position": position})
         .batch(data.batch, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(_own_threads())
     )
+
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        # TensorFlow wraps what Python raised: "...PictureError: FILE: cut short\n..."
+        _, found, message = error.message.partition("PictureError: ")
+        if not found:
+            raise
+        raise DataError(message.partition("\n")[0]) from error
+
+
+def _own_threads() -> tf.data.Options:
+    # The pool that runs operations side by side may have a single thread (devices.py).
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = os.cpu_count() or 1
+    return options

@@ -53,8 +53,9 @@ def pairs(part: Data | MixPart, crop: Crop, validation: int) -> Items:
 
 def _root(part: Data | MixPart) -> Path:
     if part.path is None:
+        key = "data.path" if isinstance(part, Data) else "data.mix.N.path"
         raise DataError(
-            f"source {part.source!r} needs a folder: give it with --set data.path=DIR"
+            f"source {part.source!r} needs a folder: give it with --set {key}=DIR"
         )
     root = Path(part.path)
     if not root.is_dir():

@@ -32,7 +32,9 @@ class GoproDeblur(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         picture = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
-        return self.dataset_info_from_configs(
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=__doc__,
             features=tfds.features.FeaturesDict({"blurred": picture, "sharp": picture}),
             supervised_keys=("blurred", "sharp"),
             homepage="https://seungjunnah.github.io/Datasets/gopro",

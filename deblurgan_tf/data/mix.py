@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf.data.source import Crop, Item, Source, generator
+from deblurgan_tf.data.source import Crop, DataError, Item, Source, generator
 
 BLOCK = 4096  # choices drawn at a time
 
@@ -57,12 +57,14 @@ class Mix:
 
     def choices(self, seed: int, start: int, end: int) -> np.ndarray:
         """The numbers of the sources of samples `start` to `end`, int64."""
-        share = np.cumsum(self.shares) / np.sum(self.shares)
+        share = np.cumsum(self.shares)
         blocks = range(start // BLOCK, -(-end // BLOCK))
         drawn = [generator(seed, 3, block).random(BLOCK) for block in blocks]
         uniform = np.concatenate([*drawn, np.empty(0)])
         offset = start // BLOCK * BLOCK
-        chosen = np.searchsorted(share, uniform[start - offset : end - offset], "right")
+        uniform = uniform[start - offset : end - offset] * share[-1]
+        # The product may be rounded up to the last bound.
+        chosen = np.searchsorted(share[:-1], uniform, "right")
         return chosen.astype(np.int64)
 
 
@@ -74,8 +76,15 @@ def mix(sources: list[tuple[Source, float]]) -> Mix:
         for item in source.validation
         if item.sharp_file is not None
     }
+    kept = tuple(source.without(aside) for source, _ in sources)
+    for number, source in enumerate(kept):
+        if source.size == 0:
+            raise DataError(
+                f"data.mix.{number}: all of its pictures are set aside for validation "
+                "by other parts: none is left to train on; lower data.validation"
+            )
     return Mix(
-        sources=tuple(source.without(aside) for source, _ in sources),
+        sources=kept,
         shares=tuple(share for _, share in sources),
         validation=[item for source, _ in sources for item in source.validation],
     )

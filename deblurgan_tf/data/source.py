@@ -39,7 +39,9 @@ class Item:
 class Source(Protocol):
     """Where (blurred, sharp) comes from."""
 
-    validation: list[Item]
+    @property
+    def validation(self) -> list[Item]:
+        """The pictures that are set aside."""
 
     @property
     def size(self) -> int | None:
@@ -132,9 +134,10 @@ def crop_and_flip(
         part = picture[top : top + height, left : left + width][:, ::step]
         return np.ascontiguousarray(part)
 
-    paired = blurred is not None
     cut_sharp = cut(sharp)
-    return cut(blurred) if paired else cut_sharp, cut_sharp, np.array(paired)
+    if blurred is None:
+        return cut_sharp, cut_sharp, np.array(False)
+    return cut(blurred), cut_sharp, np.array(True)
 
 
 def generator(*numbers: int) -> np.random.Generator:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -44,12 +44,21 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
     try:
         builder = tfds.builder(part.name, data_dir=part.path)
         builder.download_and_prepare()
-    # tfds raises errors of many kinds for unknown names, downloads and manual files.
+    except tfds.core.DatasetNotFoundError as error:
+        raise DataError(
+            f"{origin}: there is no set of this name; tfds.list_builders() names those "
+            "that there are"
+        ) from error
+    # tfds raises errors of many kinds for downloads, configs and manual files.
     except Exception as error:
         raise DataError(f"{origin}: cannot be prepared: {error}") from error
-    if part.split not in builder.info.splits:
+    try:
+        builder.info.splits[part.split]  # or a part of one, such as "train[:80%]"
+    except (KeyError, ValueError) as error:
         known = ", ".join(builder.info.splits)
-        raise DataError(f"{origin}: has no split {part.split!r}; it has: {known}")
+        raise DataError(
+            f"{origin}: has no split {part.split!r}; it has: {known}"
+        ) from error
     features = builder.info.features
     if {"blurred", "sharp"} <= features.keys():
         names = ("blurred", "sharp")
@@ -78,7 +87,8 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
     if len(usable) <= validation:
         raise DataError(
             f"{origin}: {len(usable)} pictures, of which data.validation sets "
-            f"{validation} aside: none is left to train on"
+            f"{validation} aside: none is left to train on; choose a larger split or "
+            "lower data.validation"
         )
     aside = set_aside(usable, validation)
     return replace(
@@ -99,7 +109,7 @@ class TfdsSet:
     scale: float
     left_out: frozenset[str] = frozenset()
     count: int = 0
-    validation: list[Item] | None = None
+    validation: list[Item] = field(default_factory=list)
 
     @property
     def size(self) -> int:

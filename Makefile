@@ -1,0 +1,44 @@
+# make run: train on rendered plates (some ten minutes) and show the result
+# make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: run test test-slow lint benchmark clean
+
+run: $(VENV)/installed
+	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmark: $(VENV)/installed-torch
+	$(BIN)/python -m deblurgan_tf.benchmark blur
+	$(BIN)/python -m deblurgan_tf.benchmark train
+
+# A mark is touched when its install has ended well, and goes stale with the versions.
+$(VENV)/installed: setup.cfg requirements.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"needs Python 3.11 to 3.13, found {v}; name one: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/installed-torch: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[torch]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info

@@ -1,0 +1,205 @@
+"""Figures are made of what a run stored, and show it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deblurgan_tf import plots, runs
+from deblurgan_tf.validation import Triplet
+
+COLOURS = {
+    "blurred": (200, 30, 40),
+    "restored": (30, 190, 60),
+    "sharp": (20, 70, 210),
+}
+
+
+def triplet(shift=0, size=(24, 36)):
+    """Three pictures of one colour each; `shift` tells rows and steps apart."""
+    return Triplet(
+        *(
+            np.full((*size, 3), np.array(colour) + shift, np.uint8)
+            for colour in COLOURS.values()
+        )
+    )
+
+
+def log(run, steps, adversarial=True):
+    for step in steps:
+        losses = {"content": 5.0 / step, "generator": 5.0 / step}
+        if adversarial:
+            losses |= {"critic": -0.1 * step, "penalty": 0.5, "adversarial": 0.01}
+        runs.append_log(run, {"step": step, **losses, "learning_rate": 1e-4})
+        if step % 2 == 0:
+            names = ("psnr", "ssim", "psnr_blurred", "ssim_blurred")
+            values = zip(names, (20.0 + step, 0.8, 19.0, 0.7), strict=True)
+            runs.append_log(run, {"step": step, **dict(values)})
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def patches(picture, colour):
+    """Columns of the runs of pixels of one colour: (first, last) of each."""
+    inside = np.all(picture == np.array(colour, np.uint8), axis=2).sum(0) > 20
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside, [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def area(picture, colour):
+    return int(np.all(picture == np.array(colour, np.uint8), axis=2).sum())
+
+
+def axes_of(figure):
+    found = list(figure.axes)
+    for part in getattr(figure, "subfigs", []):
+        found += [axis for axis in part.axes if axis not in found]
+    return found
+
+
+def test_the_samples_show_blurred_restored_and_sharp_in_this_order(tmp_path):
+    log(tmp_path, [1, 2])
+    plots.save_samples(tmp_path, 2, [triplet(), triplet(shift=20)])
+    picture = pixels(tmp_path / "samples" / "step-00000002.png")
+    for shift in (0, 20):
+        spots = [
+            patches(picture, tuple(np.array(colour) + shift))
+            for colour in COLOURS.values()
+        ]
+        assert [len(spot) for spot in spots] == [1, 1, 1]
+        (blurred,), (restored,), (sharp,) = spots
+        assert blurred[1] <= restored[0] and restored[1] <= sharp[0]
+        # All of one size, and the curves to the right of them.
+        assert np.ptp([right - left for left, right in (blurred, restored, sharp)]) <= 2
+        assert sharp[1] < 0.62 * picture.shape[1]
+    rows = np.all(picture == COLOURS["sharp"], axis=2).any(1).nonzero()[0]
+    below = np.all(picture == np.array(COLOURS["sharp"]) + 20, axis=2).any(1)
+    assert rows.max() < below.nonzero()[0].min()
+
+
+def test_the_samples_are_stored_exactly_beside_their_picture(tmp_path):
+    rng = np.random.default_rng(0)
+    stored = [
+        Triplet(*rng.integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)) for _ in "ab"
+    ]
+    plots.save_samples(tmp_path, 1200, stored)
+    with np.load(tmp_path / "samples" / "step-00001200.npz") as arrays:
+        assert len(arrays.files) == 6
+        for number, each in enumerate(stored):
+            for name, picture in each._asdict().items():
+                assert np.array_equal(arrays[f"{name}_{number}"], picture)
+    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert names == ["step-00001200.npz", "step-00001200.png"]
+
+
+def test_samples_before_the_first_line_of_the_log_are_drawn_without_curves(tmp_path):
+    plots.save_samples(tmp_path, 1, [triplet()])
+    picture = pixels(tmp_path / "samples" / "step-00000001.png")
+    assert area(picture, COLOURS["sharp"]) > 1000
+
+
+def test_the_curves_beside_the_samples_end_at_their_step(tmp_path):
+    records = [{"step": step, "content": 1.0, "generator": 1.0} for step in (1, 2, 3)]
+    figure = plots.samples_figure([triplet()], records[:2], 2)
+    lines = [line for axis in axes_of(figure) for line in axis.get_lines()]
+    assert [line.get_xdata().tolist() for line in lines] == [[1, 2]]
+
+
+def test_the_loss_curves_hold_the_values_of_the_log(tmp_path):
+    log(tmp_path, [1, 2, 3, 4])
+    figure = plots.samples_figure([triplet()], runs.read_log(tmp_path), 4)
+    curves = {axis.get_ylabel(): axis.get_lines() for axis in axes_of(figure)}
+    curves.pop("")
+    assert list(curves) == [
+        "content",
+        "adversarial",
+        "critic",
+        "penalty",
+        "validation PSNR, dB",
+    ]
+    content, critic = curves["content"][0], curves["critic"][0]
+    assert np.allclose(content.get_ydata(), [5, 5 / 2, 5 / 3, 5 / 4])
+    assert np.allclose(critic.get_ydata(), [-0.1, -0.2, -0.3, -0.4])
+    restored, blurred = curves["validation PSNR, dB"]
+    assert restored.get_xdata().tolist() == [2, 4]
+    assert restored.get_ydata().tolist() == [22.0, 24.0]
+    assert set(blurred.get_ydata()) == {19.0}
+
+
+def test_a_training_without_a_critic_has_no_curves_of_it(tmp_path):
+    log(tmp_path, [1, 3], adversarial=False)
+    figure = plots.samples_figure([triplet()], runs.read_log(tmp_path), 4)
+    assert {axis.get_ylabel() for axis in axes_of(figure)} == {"", "content"}
+
+
+def test_drawing_again_gives_the_same_pixels_from_the_log_alone(tmp_path):
+    log(tmp_path, range(1, 9))
+    for step in (2, 8):
+        plots.save_samples(tmp_path, step, [triplet(shift=step)])
+    first = plots.redraw(tmp_path)
+    assert [path.name for path in first] == ["loss.png", "progress.png"]
+    before = [path.read_bytes() for path in first]
+    for path in first:
+        path.unlink()
+    assert plots.redraw(tmp_path) == first
+    assert [path.read_bytes() for path in first] == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_progress_page_shows_each_step_between_blurred_and_sharp(tmp_path):
+    steps = (10, 20, 30)
+    for step in steps:
+        stored = triplet()._replace(restored=triplet(shift=step).restored)
+        plots.save_samples(tmp_path, step, [stored])
+    (path,) = plots.redraw(tmp_path)
+    assert path.name == "progress.png"
+    picture = pixels(path)
+    colours = [
+        COLOURS["blurred"],
+        *(tuple(np.array(COLOURS["restored"]) + step) for step in steps),
+        COLOURS["sharp"],
+    ]
+    spots = [patches(picture, colour) for colour in colours]
+    assert [len(spot) for spot in spots] == [1] * 5
+    lefts = [spot[0][0] for spot in spots]
+    assert lefts == sorted(lefts)
+
+
+@pytest.mark.parametrize("count", [7, 40])
+def test_the_progress_page_of_a_long_training_keeps_the_first_and_last(tmp_path, count):
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    paths = []
+    for step in range(1, count + 1):
+        arrays = {f"{k}_0": v for k, v in triplet()._asdict().items()}
+        paths.append(folder / f"step-{step:08d}.npz")
+        np.savez(paths[-1], **arrays)
+    figure = plots.progress_figure(paths)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert len(titles) == plots.COLUMNS + 2
+    assert titles[0] == "blurred" and titles[-1] == "sharp"
+    assert titles[1] == "step 1" and titles[-2] == f"step {count}"
+    assert len(set(titles)) == len(titles)
+
+
+def test_the_progress_page_has_a_row_for_each_sample(tmp_path):
+    plots.save_samples(tmp_path, 5, [triplet(), triplet(shift=9), triplet(shift=18)])
+    (path,) = plots.redraw(tmp_path)
+    for shift in (0, 9, 18):
+        assert area(pixels(path), np.array(COLOURS["sharp"]) + shift) > 1000
+
+
+def test_an_empty_run_draws_nothing(tmp_path):
+    assert plots.redraw(tmp_path) == []
+    runs.cut_log(tmp_path, 0)
+    assert plots.redraw(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+def test_a_log_that_starts_with_a_validation_is_drawn(tmp_path):
+    record = {"step": 1, "psnr": 20.0, "psnr_blurred": 19.0}
+    figure = plots.samples_figure([triplet()], [record], 1)
+    assert "validation PSNR, dB" in {axis.get_ylabel() for axis in axes_of(figure)}
