@@ -31,7 +31,7 @@ from deblurgan_tf.data.source import (
     shaped,
 )
 
-SHUFFLE = 1000  # encoded pictures that are shuffled among each other
+SHUFFLED_BYTES = 2**28  # encoded pictures that are shuffled among each other
 
 
 def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
@@ -161,6 +161,12 @@ class TfdsSet:
         size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
+    def shuffled(self) -> int:
+        """The number of pictures that SHUFFLED_BYTES hold, by their mean size."""
+        split = self.builder.info.splits[self.split]
+        mean = max(1, split.num_bytes // max(1, split.num_examples))
+        return max(16, SHUFFLED_BYTES // mean)
+
     def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
         left_out = tf.constant(sorted(self.left_out) or [""])
         kept = self.encoded().filter(
@@ -171,7 +177,9 @@ class TfdsSet:
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             # Another order in each epoch, the same one in a new process.
             shuffled = kept.shuffle(
-                SHUFFLE, seed=seed + 1_000_003 * number, reshuffle_each_iteration=False
+                self.shuffled(),
+                seed=seed + 1_000_003 * number,
+                reshuffle_each_iteration=False,
             )
             return shuffled.skip(
                 tf.where(number == first_epoch, tf.constant(first_place, tf.int64), 0)
