@@ -1,6 +1,8 @@
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# The first that runs: a version manager's stand-in may exist and refuse to.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c '' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2

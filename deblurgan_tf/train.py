@@ -6,7 +6,6 @@ as one that never was.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 import warnings
@@ -29,6 +28,7 @@ from deblurgan_tf.losses import content_loss
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.progress import TrainingBar
 from deblurgan_tf.steps import State, make_train_step, new_state
+from deblurgan_tf.stopping import StopSignal
 from deblurgan_tf.validation import Validation
 from deblurgan_tf.vgg19 import WeightsUnavailable
 
@@ -229,32 +229,6 @@ def _content(config: Config, run: Path) -> Callable:
         )
         runs.write_content(run, substitute, f"loss.if_unavailable: {error}")
         return content_loss(substitute)
-
-
-class StopSignal:
-    """Turns SIGTERM and Ctrl-C into a request that the loop sees after its step."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-
-    def __enter__(self) -> StopSignal:
-        self.before = {
-            number: signal.signal(number, self._note)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _: object) -> None:
-        self.number = number
-
-    def leave(self) -> None:
-        if self.number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + signal.SIGTERM)
 
 
 def describe(config: Config, source: Source) -> str:
