@@ -100,13 +100,13 @@ def resnet_generator(
         x = normalised(convolution(x, filters, 3, strides=2))
     for block in range(blocks):
         shortcut = x
-        x = normalised(
-            convolution(_reflect(x, 1), 4 * width, 3), relu=convolutions == 2
-        )
+        # The authors' later code lost the second convolution of a block, and without
+        # dropout the ReLU too.
+        x = convolution(_reflect(x, 1), 4 * width, 3)
+        x = normalised(x, relu=convolutions == 2 or dropout > 0)
+        x = SampleDropout(dropout, salt=block, dtype=dtype)(x)
         if convolutions == 2:
-            x = SampleDropout(dropout, salt=block, dtype=dtype)(x)
-            x = convolution(_reflect(x, 1), 4 * width, 3)
-            x = normalised(x, relu=False)
+            x = normalised(convolution(_reflect(x, 1), 4 * width, 3), relu=False)
         x = layers.Add(dtype=dtype)([shortcut, x])
     for filters in (2 * width, width):
         x = normalised(doubled(x, filters))
