@@ -37,10 +37,14 @@ T = TypeVar("T")
 
 def read(path: str | os.PathLike[str]) -> Picture:
     """Read one picture file. Raises PictureError naming the file when it cannot."""
-    return decode(_contents(path), os.fspath(path))
+    return decode(contents(path), os.fspath(path))
 
 
-def _contents(path: str | os.PathLike[str]) -> bytes:
+def contents(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a picture file, or the first few of a file that is none.
+
+    Raises PictureError naming the file when it cannot be opened.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(16)
@@ -63,13 +67,18 @@ def decode(data: bytes, name: str) -> Picture:
 
 def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) of the upright picture, from the header alone but for TIFF."""
-    return size_of(_contents(path), os.fspath(path))
+    return size_of(contents(path), os.fspath(path))
 
 
 def size_of(data: bytes, name: str) -> tuple[int, int]:
     """`size` of the bytes of a picture file. Raises what `decode` raises, as far as
     the header tells."""
     return _judged(data, name, _size)
+
+
+def area_of(data: bytes, name: str) -> int:
+    """How many pixels a picture file holds, from its header alone; else `size_of`."""
+    return _judged(data, name, _area)
 
 
 def _judged(data: bytes, name: str, work: Callable[[bytes, str], T]) -> T:
@@ -173,6 +182,14 @@ def _size(data: bytes, kind: str) -> tuple[int, int]:
     exif = _exif(image)
     turned = exif is not None and tags.upright(exif)[0] > 4
     return image.size if turned else (image.height, image.width)
+
+
+def _area(data: bytes, kind: str) -> int:
+    if kind == "TIFF":
+        header = tiff.inspect(data)
+        return header.width * header.height
+    image = _open(data, kind)
+    return image.width * image.height
 
 
 def _decode(data: bytes, kind: str) -> Picture:
