@@ -39,7 +39,7 @@ class OpenVideo:
                 error
             )
         self.stream = self._picture_track()
-        # AVI stores no times of showing, and FFmpeg's guess is wrong where frames may be
+        # AVI stores no times of showing; FFmpeg's guess is wrong where frames may be
         # reordered: there only the count of packets is true.
         context = self.stream.codec_context
         self._counted = self.container.format.name == "avi" and (
