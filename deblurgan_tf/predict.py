@@ -140,7 +140,7 @@ def main(
     What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
     input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     options = {"precision": precision, "tta": tta, "tile": tile}
     outcomes: list[Outcome] = []
     try:
@@ -157,6 +157,7 @@ def main(
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     finally:
+        signal.signal(signal.SIGTERM, before)
         if report is not None and outcomes:
             _write_report(report, outcomes, {"model": model, **options})
     counts = Counter(outcome.status for outcome in outcomes)

@@ -87,7 +87,7 @@ def margin_of(reach: int) -> int:
 
 
 def smallest_tile(margin: int) -> int:
-    return 2 * margin + FEATHER + 2 * ALIGN
+    return 2 * margin + FEATHER + 3 * ALIGN
 
 
 def _spans(size: int, tile: int, overlap: int) -> tuple[Span, ...]:
