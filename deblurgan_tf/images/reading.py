@@ -49,7 +49,10 @@ def contents(path: str | os.PathLike[str]) -> bytes:
         with open(path, "rb") as file:
             start = file.read(16)
             # A video of many gigabytes is refused by its first bytes.
-            return start + file.read() if _format(start) else start
+            if not _format(start):
+                return start
+            file.seek(0)
+            return file.read()
     except OSError as error:
         raise PictureError(
             f"{path}: cannot be opened ({error.strerror}); check the name and rights"
