@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from deblurgan_tf import images
+from deblurgan_tf import images, video
 
 
 class InputError(ValueError):
@@ -18,6 +18,10 @@ class Job(NamedTuple):
     source: Path
     target: Path
 
+    @property
+    def is_video(self) -> bool:
+        return self.source.suffix.lower() in video.SUFFIXES
+
 
 def gather(
     inputs: Iterable[str], output: Path, listed: Iterable[str] = ()
@@ -25,9 +29,10 @@ def gather(
     """Files, folders, patterns and "-" -> files and where their results go.
 
     A file goes to output/NAME; what lies in a folder keeps its path below the folder.
-    "-" stands for the paths in `listed`, one a line. In folders only pictures count,
-    by their endings, hidden ones and what lies in `output` left out. A file that does
-    not exist is a job too: it fails when its turn comes, and the others do not.
+    "-" stands for the paths in `listed`, one a line. In folders only pictures and
+    videos count, by their endings, hidden ones and what lies in `output` left out. A
+    file that does not exist is a job too: it fails when its turn comes, and the others
+    do not.
 
     Raises InputError where two inputs have one target, a target is itself an input,
     or there is no input at all.
@@ -50,7 +55,7 @@ def gather(
                 "choose another --output"
             )
     if not jobs:
-        raise InputError("the inputs hold no pictures; give files or folders")
+        raise InputError("the inputs hold no pictures or videos; give files or folders")
     return list(jobs.values())
 
 
@@ -67,7 +72,7 @@ def _files(
         if path.is_dir():
             results = output.resolve()
             inside = path.resolve() != results
-            for file in images.find(path):
+            for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
                 if not (inside and file.resolve().is_relative_to(results)):
                     yield file, file.relative_to(path)
         elif not path.exists() and glob.has_magic(text):

@@ -26,6 +26,8 @@ import numpy as np
 
 from deblurgan_tf import images
 from deblurgan_tf.inputs import Job
+from deblurgan_tf.plate_boxes import BoxError
+from deblurgan_tf.video import VideoError
 
 PIXELS_IN_FLIGHT = 40_000_000
 WAITING = 3  # pictures decoded ahead, and pictures to be written, at most
@@ -132,7 +134,7 @@ class Pipeline:
             try:
                 encoding.add(self._restored(outcome, future.result(), restore))
             except Exception as error:
-                yield _failed(outcome, error)
+                yield failed(outcome, error)
             # Without this the picture would stay in memory beside the next one.
             del future
             self._decode_ahead()
@@ -194,9 +196,9 @@ class Pipeline:
             images.write(target, picture)
         except OSError as error:
             why = f"{target}: cannot be written ({error.strerror or error}); check the "
-            return _failed(outcome, images.PictureError(f"{why}folder and the disk"))
+            return failed(outcome, images.PictureError(f"{why}folder and the disk"))
         except Exception as error:
-            return _failed(outcome, error)
+            return failed(outcome, error)
         finally:
             self.budget.give(area)
             outcome.seconds += time.perf_counter() - begun
@@ -204,13 +206,13 @@ class Pipeline:
         return outcome
 
 
-def _failed(outcome: Outcome, error: Exception) -> Outcome:
+def failed(outcome: Outcome, error: Exception) -> Outcome:
     """Any error at all is this picture's failure: a folder must not die of one file."""
     text = str(error)
     name = str(outcome.job.source)
     if isinstance(error, MemoryError):
         text = "not enough memory; make the picture smaller or free some"
-    elif not isinstance(error, images.PictureError):
+    elif not isinstance(error, images.PictureError | VideoError | BoxError):
         text = f"{type(error).__name__}: {text}"
     named = name in text or str(outcome.job.target) in text
     outcome.error = text if named else f"{name}: {text}"

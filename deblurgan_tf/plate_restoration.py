@@ -17,8 +17,9 @@ from deblurgan_tf.plates import find_plates, read_plate
 
 # Plate models are trained on frames of 64x128 with plates of about 90 % of it. A plate
 # is brought to a width in this range (pixels; a plate less than twice as wide as high
-# to half of it in height); inside the range nothing is resampled.
-WORK_WIDTH = (110, 190)
+# to half of it in height); inside the range nothing is resampled. Wider is better for
+# weak blur, narrower for strong blur (experiments/plate_detection has the table).
+WORK_WIDTH = (110, 150)
 # Found boxes are close to the plate: they are enlarged by these parts of their width
 # and height on each side, so that the soft edge lies off the text. Boxes given by hand
 # are taken as they are.

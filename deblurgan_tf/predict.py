@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,7 +28,9 @@ from rich.progress import (
 from deblurgan_tf import images
 from deblurgan_tf.inputs import InputError, Job, gather
 from deblurgan_tf.pipeline import Outcome, Pipeline
+from deblurgan_tf.plate_boxes import BoxError, parse_box
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.restoration import Restoration
 
 # TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
 # --help does without. So it is imported inside the functions that compute.
@@ -45,14 +49,15 @@ def say(text: str, style: str | None = None) -> None:
 
 
 def restore_all(
-    jobs: list[Job], model: str, options: dict[str, Any], overwrite: bool
+    jobs: list[Job], model: str, options: dict[str, Any], overwrite: bool, **what: Any
 ) -> Iterator[Outcome]:
     """Restores what the jobs name; yields the outcomes as they come.
 
-    options: what `restorer.load` takes. Raises what it raises before the first outcome.
+    options: what `restorer.load` takes. what: the fields of a `Restoration` but the
+    restorer. Raises what `load` raises before the first outcome.
     """
     wanted = [job for job in jobs if overwrite or not job.target.exists()]
-    left = set(wanted)
+    pictures = [job for job in wanted if not job.is_video]
     bar = Progress(
         TextColumn("restoring"),
         MofNCompleteColumn(),
@@ -64,11 +69,13 @@ def restore_all(
         console=console,
         disable=not console.is_terminal,
     )
-    with Pipeline(wanted) as pipeline:
+    with Pipeline(pictures) as pipeline:
         restorer = _load(model, options) if wanted else None
-        yield from (Outcome(job, "skipped") for job in jobs if job not in left)
+        there = set(jobs) - set(wanted)
+        yield from (Outcome(job, "skipped") for job in jobs if job in there)
         if restorer is None:
             return
+        work = Restoration(restorer, **what)
         with bar:
             task, finished = bar.add_task("", total=len(wanted)), 0
 
@@ -76,12 +83,12 @@ def restore_all(
                 bar.update(task, completed=finished + share)
 
             def restore(pixels: np.ndarray, outcome: Outcome) -> np.ndarray:
-                plan = restorer.plan(*pixels.shape[:2])
-                outcome.extra["tiles"] = plan.as_dict()
-                return restorer.restore(pixels, advance)
+                return work.picture(pixels, outcome, advance)
 
-            for finished, outcome in enumerate(pipeline.outcomes(restore), 1):
-                bar.update(task, completed=finished)
+            films = (work.video(job, advance) for job in wanted if job.is_video)
+            for outcome in chain(pipeline.outcomes(restore), films):
+                finished += 1
+                advance(0)
                 yield outcome
 
 
@@ -99,20 +106,42 @@ def _load(model: str, options: dict[str, Any]) -> Restorer:
     epilog="Examples: python -m deblurgan_tf.predict photo.jpg --output restored || "
     "python -m deblurgan_tf.predict photos 'more/*.png' --output restored --model "
     "runs/plates_paper --report report.json || find . -name '*.jpg' | python -m "
-    "deblurgan_tf.predict - --output restored",
+    "deblurgan_tf.predict - --output restored || python -m deblurgan_tf.predict "
+    "street.jpg --output restored --plates --read",
 )
 def main(
     inputs: Annotated[
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="pictures, folders, patterns, or - for paths on standard input",
+            help="pictures, videos, folders, patterns; - for paths on standard input",
         ),
     ],
     output: Annotated[Path, typer.Option(help="the folder of the results")],
     model: Annotated[
         str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
     ] = DEFAULT_MODEL,
+    plates: Annotated[
+        bool,
+        typer.Option(
+            "--plates",
+            help="find the number plates and restore them alone; their crops go to "
+            "OUTPUT/plates",
+        ),
+    ] = False,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="restore this place as a plate in every input; may be repeated",
+        ),
+    ] = None,
+    read: Annotated[
+        bool,
+        typer.Option(
+            "--read", help="with --plates or --box: read them, before and after"
+        ),
+    ] = False,
     tile: Annotated[
         int | None,
         typer.Option(
@@ -135,7 +164,8 @@ def main(
         typer.Option(metavar="FILE.json", help="write what became of each input"),
     ] = None,
 ) -> None:
-    """Restore blurred pictures of any size; each keeps its name, format and metadata.
+    """Restore blurred pictures of any size, and videos; each keeps its name, format
+    and metadata. A restored plate is an estimate, not evidence.
 
     What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
     input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
@@ -144,16 +174,24 @@ def main(
     options = {"precision": precision, "tta": tta, "tile": tile}
     outcomes: list[Outcome] = []
     try:
+        boxes = tuple(parse_box(text) for text in box or ())
+        plates = plates or bool(boxes)
+        if read and not plates:
+            raise InputError("--read reads number plates: add --plates or --box")
+        if read or (plates and not boxes):
+            _check_ocr()
         jobs = gather(inputs, output, _listed() if "-" in inputs else ())
         _check_writable(output, report)
-        for outcome in restore_all(jobs, model, options, overwrite):
+        what = {"output": output, "plates": plates, "boxes": boxes, "read": read}
+        for outcome in restore_all(jobs, model, options, overwrite, **what):
             outcomes.append(outcome)
             if outcome.error is not None:
                 say(f"failed: {outcome.error}", "red")
+            _tell_plates(outcome)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     # ModelError is one of them; its module would import TensorFlow for this line.
-    except (InputError, images.PictureError, ValueError) as error:
+    except (InputError, BoxError, images.PictureError, ValueError) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     finally:
@@ -173,6 +211,34 @@ def main(
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
     return (os.fsdecode(line) for line in sys.stdin.buffer)
+
+
+def _check_ocr() -> None:
+    """Raises InputError now, not once for every input."""
+    if importlib.util.find_spec("rapidocr") is None:
+        raise InputError(
+            "finding and reading plates needs the extra ocr; install it with "
+            "pip install 'deblurgan_tf[ocr]', or name the places with --box"
+        )
+
+
+def _tell_plates(outcome: Outcome) -> None:
+    if outcome.job.is_video or "plates" not in outcome.extra:
+        return
+    found = outcome.extra["plates"]
+    if not found:
+        say(f"{outcome.job.source}: no plate found; --box x,y,w,h names the place")
+    for plate in found:
+        place = ",".join(map(str, plate["box"]))
+        text = ""
+        if "text_after" in plate:
+            text = (
+                f": read {plate['text_before'] or 'nothing'} "
+                f"({plate['confidence_before']:.2f}) before, "
+                f"{plate['text_after'] or 'nothing'} "
+                f"({plate['confidence_after']:.2f}) after"
+            )
+        say(f"{outcome.job.source}: plate at {place}{text}")
 
 
 def _check_writable(output: Path, report: Path | None) -> None:

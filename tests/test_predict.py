@@ -17,13 +17,14 @@ import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import photo, save
-from made_models import narrow_resnet
+from made_models import convolutional, narrow_resnet
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, predict
 from deblurgan_tf.inputs import InputError, Job, gather
 from deblurgan_tf.pipeline import Budget, Outcome, Pipeline, Stopped
+from deblurgan_tf.plate_boxes import Box
 from deblurgan_tf.restorer import load
 
 
@@ -312,6 +313,122 @@ def test_a_name_that_lies_about_the_format_is_a_failure_with_the_way_out(
     assert list(out.iterdir()) == []
 
 
+# Plates and videos.
+
+
+def test_a_box_is_restored_alone_and_its_crops_are_saved(restorer, tmp_path):
+    source = save(tmp_path / "in" / "a" / "street.png", photo(120, 160, 0))
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    code, said = restorer(
+        *(tmp_path / "in", "--output", out, "--box", "20,30,70,24"),
+        *("--box", "100,80,40,20", "--report", report),
+    )
+    assert code == 0, said
+    assert "plate at 20,30,70,24" in said
+    before, after = images.read_rgb(source), images.read_rgb(out / "a" / "street.png")
+    changed = (before != after).any(axis=2)
+    assert changed[30:54, 20:90].any() and changed[80:100, 100:140].any()
+    changed[30:54, 20:90] = changed[80:100, 100:140] = False
+    assert not changed.any()
+    (line,) = inputs_of(report).values()
+    assert [plate["box"] for plate in line["plates"]] == [
+        *([20, 30, 70, 24], [100, 80, 40, 20])
+    ]
+    for plate, (rows, columns) in zip(
+        line["plates"],
+        [(slice(30, 54), slice(20, 90)), (slice(80, 100), slice(100, 140))],
+        strict=True,
+    ):
+        for when, whole in (("before", before), ("after", after)):
+            crop = images.read_rgb(plate[f"crop_{when}"])
+            np.testing.assert_array_equal(crop, whole[rows, columns])
+    assert (out / "plates" / "a" / "street.png-2-after.png").exists()
+
+
+def test_found_plates_are_told_and_written_to_the_report(
+    restorer, tmp_path, monkeypatch
+):
+    from deblurgan_tf import plate_restoration
+    from deblurgan_tf.plate_boxes import FoundPlate
+    from deblurgan_tf.plates import Reading
+
+    places = [FoundPlate(Box(40, 40, 60, 20), 0.75)]
+    monkeypatch.setattr(predict, "_check_ocr", lambda: None)
+    monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: places)
+    monkeypatch.setattr(
+        plate_restoration, "read_plate", lambda pixels: Reading("AB123", 0.5)
+    )
+    source = save(tmp_path / "street.png", photo(120, 160, 0))
+    report = tmp_path / "report.json"
+    arguments = (source, "--output", tmp_path / "out", "--report", report)
+    code, said = restorer(*arguments, "--plates", "--read")
+    assert code == 0, said
+    assert "read AB123 (0.50) before, AB123 (0.50) after" in said
+    (plate,) = inputs_of(report)[str(source)]["plates"]
+    assert plate["score"] == 0.75 and plate["text_after"] == "AB123"
+    assert plate["confidence_before"] == 0.5
+    places.clear()
+    code, said = restorer(*arguments, "--plates", "--overwrite")
+    assert code == 0 and "no plate found; --box" in said
+    result = images.read_rgb(tmp_path / "out" / "street.png")
+    np.testing.assert_array_equal(result, images.read_rgb(source))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "what"),
+    [
+        (["--read"], 2, "add --plates or --box"),
+        (["--box", "1,2,3"], 2, "x,y,w,h"),
+        (["--box", "90,0,20,20"], 1, "x.png: box 90,0,20,20 is not inside"),
+    ],
+)
+def test_wrong_boxes(restorer, tmp_path, arguments, exit_code, what):
+    source = save(tmp_path / "x.png", photo(100, 100, 0))
+    code, said = restorer(source, "--output", tmp_path / "out", *arguments)
+    assert code == exit_code and what in said
+
+
+def test_without_the_extra_the_command_to_install_it(restorer, tmp_path, monkeypatch):
+    source = save(tmp_path / "x.png", photo(100, 100, 0))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, said = restorer(source, "--output", tmp_path / "out", "--plates")
+    assert code == 2 and "pip install 'deblurgan_tf[ocr]'" in said
+
+
+def film(path, count=4):
+    av = pytest.importorskip("av", reason="videos need the extra `video`")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(count):
+            frame = av.VideoFrame.from_ndarray(photo(48, 64, number), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_video_is_restored_beside_pictures(restorer, tmp_path):
+    film(tmp_path / "in" / "drive.mp4")
+    save(tmp_path / "in" / "x.png", photo(20, 20, 0))
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"no video")
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    code, said = restorer(tmp_path / "in", "--output", out, "--report", report)
+    assert code == 1 and "broken.mp4" in said and "restored 2, failed 1" in said
+    line = inputs_of(report)[str(tmp_path / "in" / "drive.mp4")]
+    assert line["status"] == "restored" and line["frames"] == 4
+    assert line["size"] == [48, 64] and line["broken_frames"] == []
+    assert (out / "drive.mp4").exists() and not (out / "broken.mp4").exists()
+    assert not left_over(out)
+    code, said = restorer(
+        *(tmp_path / "in" / "drive.mp4", "--output", out, "--overwrite"),
+        *("--box", "8,8,40,16", "--report", report),
+    )
+    assert code == 0, said
+    line = inputs_of(report)[str(tmp_path / "in" / "drive.mp4")]
+    assert [plate["frame"] for plate in line["plates"]] == [0, 1, 2, 3]
+
+
 # Damage.
 
 
@@ -520,3 +637,34 @@ def test_the_command_reads_paths_from_standard_input(model, tmp_path):
     assert "none.png: cannot be opened" in said and "Traceback" not in said
     assert "restored 1, failed 1" in said
     assert (tmp_path / "out" / source.name).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["colour.jpg", "grey.jpg", "deep.png"])
+def test_a_hundred_megapixels_take_less_than_two_and_a_half_gigabytes(tmp_path, name):
+    pixels = np.tile(photo(1000, 1000, 0), (10, 10, 1))
+    if name == "deep.png":
+        pixels = pixels.astype(np.uint16) * 257
+    kind = images.FORMATS[name[-4:]]
+    source = tmp_path / name
+    images.write(source, images.Picture(pixels, grey="grey" in name, format=kind))
+    convolutional().save(tmp_path / "small.keras")
+    code = (
+        "import resource, sys\nfrom deblurgan_tf import predict\n"
+        "predict.app(sys.argv[1:], standalone_mode=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, "-c", code, source, "--output", tmp_path / "out"),
+            *("--model", tmp_path / "small.keras"),
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    kilobytes = int(result.stdout.split()[-1])
+    print(f"{name}: {kilobytes / 1e6:.2f} GB")
+    assert kilobytes < 2.5e6
+    assert images.size(tmp_path / "out" / name) == (10_000, 10_000)

@@ -118,7 +118,9 @@ def decode_rgb(data: bytes, name: str) -> np.ndarray:
     return _narrow(decode(data, name).pixels)
 
 
-def find(folder: str | os.PathLike[str]) -> list[Path]:
+def find(
+    folder: str | os.PathLike[str], endings: frozenset[str] = SUFFIXES
+) -> list[Path]:
     """List the picture files below a folder, sorted, by their endings (any case).
 
     Hidden files and folders are skipped; linked folders are not followed. Raises
@@ -131,7 +133,7 @@ def find(folder: str | os.PathLike[str]) -> list[Path]:
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.suffix.lower() in endings)
 
 
 def _format(data: bytes) -> str | None:
