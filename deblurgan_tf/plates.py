@@ -8,6 +8,7 @@ become plates by their shape; what is legible and is no plate's text is dropped.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -40,6 +41,8 @@ LEGIBLE = 0.8  # confidence from which a reading decides whether it is a plate's
 TEXT_LENGTH = (3, 10)  # characters of a plate's text
 # Lower crops than this may hold two rows of text.
 TWO_LINE_CROP = 2.5
+LEAST_SIDE = 32  # pixels: what the detector needs of a picture
+LONGEST_LINE = 12  # width over height of what is read as a line
 
 INSTALL = "pip install 'deblurgan_tf[ocr]'"
 
@@ -126,10 +129,9 @@ def _rows(pixels: np.ndarray, scale: float) -> list[FoundPlate]:
     The boxes are upright and in pixels of the picture itself.
     """
     height, width = pixels.shape[:2]
-    # The detector takes no less than 32 a side and rounds to multiples of 32.
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(pixels, size, interpolation=method)
+    small = _padded(cv2.resize(pixels, size, interpolation=method), LEAST_SIDE)
     result = _engine()(small[..., ::-1], use_det=True, use_cls=False, use_rec=False)
     if result.boxes is None:
         return []
@@ -153,15 +155,23 @@ def _may_be_plate(pixels: np.ndarray, box: Box) -> bool:
 
 def _recognise(pixels: np.ndarray) -> Reading:
     """The picture as one line of text."""
-    result = _engine()(
-        np.ascontiguousarray(pixels[..., ::-1]),
-        use_det=False,
-        use_cls=False,
-        use_rec=True,
-    )
+    line = _padded(pixels, math.ceil(max(pixels.shape[:2]) / LONGEST_LINE))
+    result = _engine()(line[..., ::-1], use_det=False, use_cls=False, use_rec=True)
     text = plate_text("".join(result.txts or ()))
     # The confidence of a text of which nothing counts is the confidence in nothing.
     return Reading(text, float(result.scores[0]) if text else 0.0)
+
+
+def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Repeats the last row and column until both sides have so many pixels.
+
+    The OCR would enlarge a thin picture until its short side is long enough: a strip
+    of 1x300 becomes 30x9000 and takes minutes.
+    """
+    rows, columns = (max(side - length, 0) for length in pixels.shape[:2])
+    if rows == columns == 0:
+        return pixels
+    return cv2.copyMakeBorder(pixels, 0, rows, 0, columns, cv2.BORDER_REPLICATE)
 
 
 @functools.cache
@@ -177,7 +187,7 @@ def _engine() -> Any:
     return RapidOCR(
         params={
             "Global.log_level": "error",
-            "Det.limit_side_len": 32,  # no scaling of its own: SIDES are ours
+            "Det.limit_side_len": LEAST_SIDE,  # no scaling of its own: SIDES are ours
             "Det.thresh": THRESHOLD,
             "Det.box_thresh": BOX_THRESHOLD,
         }

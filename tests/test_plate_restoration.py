@@ -102,10 +102,10 @@ def test_the_middle_of_a_plate_is_what_the_model_made():
     ("box", "expected"),
     [
         (Box(0, 0, 110, 25), 1.0),
-        (Box(0, 0, 190, 40), 1.0),
+        (Box(0, 0, 150, 40), 1.0),
         (Box(0, 0, 55, 12), 2.0),
-        (Box(0, 0, 380, 90), 0.5),
-        (Box(0, 0, 60, 190), 0.5),  # a tall plate: the height decides
+        (Box(0, 0, 300, 70), 0.5),
+        (Box(0, 0, 60, 150), 0.5),  # a tall plate: the height decides
         (Box(0, 0, 27, 27), 110 / 54),
     ],
 )
@@ -117,11 +117,11 @@ def test_the_model_sees_the_plate_at_work_size_with_its_surroundings():
     picture = photo(400, 900, 1)
     model = Same()
     restore_plates(
-        model, picture, [Box(300, 100, 380, 90), Box(30, 30, 55, 14), Box(9, 9, 150, 9)]
+        model, picture, [Box(300, 100, 300, 90), Box(30, 30, 55, 14), Box(9, 9, 150, 9)]
     )
     large, small, fitting = (seen.shape[:2] for seen in model.seen)
     room = plate_restoration.CONTEXT
-    assert large == pytest.approx((45 + 2 * room * 190, 190 * (1 + 2 * room)), abs=2)
+    assert large == pytest.approx((45 + 2 * room * 150, 150 * (1 + 2 * room)), abs=2)
     assert small == pytest.approx((28 + 2 * room * 110, 110 * (1 + 2 * room)), abs=2)
     # Inside the range, and at the picture's edge: the very pixels.
     assert np.array_equal(model.seen[2], picture[: fitting[0], : fitting[1]])

@@ -276,19 +276,21 @@ def scene(seed, height=360, width=480):
 @needs_ocr
 def test_most_rendered_plates_are_found_and_read():
     found = read = 0
-    for seed in range(12):
+    for seed in range(6):
         photo, box, text = scene(seed)
         result = find_plates(photo)
-        assert result == find_plates(photo)
         near = [plate.box for plate in result if iou(plate.box, box) >= 0.4]
         found += bool(near)
         read += bool(near) and read_plate(near[0].cut(photo)).text == text
-    assert found >= 9
-    assert read >= 5
+    assert result == find_plates(photo)
+    assert found >= 5
+    assert read >= 3
 
 
 @needs_ocr
-@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (40, 40), (33, 900)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 300), (300, 1), (40, 40), (33, 900), (2, 900)]
+)
 def test_pictures_without_text_have_no_plates_at_any_size(size):
     assert find_plates(np.full((*size, 3), 90, np.uint8)) == []
     assert read_plate(np.full((*size, 3), 90, np.uint8)) == ("", 0.0)
@@ -298,7 +300,7 @@ def test_pictures_without_text_have_no_plates_at_any_size(size):
 @needs_photos
 def test_plates_of_real_photos_are_found_and_read():
     with (PHOTOS / "eu" / "plates.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))[6:54:8]
+        rows = list(csv.DictReader(file))[6:54:12]
     found = read = 0
     for row in rows:
         pixels = images.read_rgb(PHOTOS / "eu" / row["file"])
