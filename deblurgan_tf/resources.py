@@ -3,6 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
+DEFAULT_MODEL = "plates_quick"
+"""The model that restores where none is named: assets/models/plates_quick.keras."""
+
 
 def resource(*parts: str) -> Path:
     """Path of a file or folder that belongs to the project.

@@ -22,6 +22,8 @@ from deblurgan_tf.images.picture import (
 from deblurgan_tf.images.ranges import to_float, to_uint8, to_uint16
 from deblurgan_tf.images.reading import (
     MAX_PIXELS,
+    area_of,
+    contents,
     decode,
     decode_rgb,
     find,
@@ -39,6 +41,8 @@ __all__ = [
     "Compression",
     "Picture",
     "PictureError",
+    "area_of",
+    "contents",
     "decode",
     "decode_rgb",
     "encode",

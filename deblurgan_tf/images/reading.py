@@ -37,15 +37,22 @@ T = TypeVar("T")
 
 def read(path: str | os.PathLike[str]) -> Picture:
     """Read one picture file. Raises PictureError naming the file when it cannot."""
-    return decode(_contents(path), os.fspath(path))
+    return decode(contents(path), os.fspath(path))
 
 
-def _contents(path: str | os.PathLike[str]) -> bytes:
+def contents(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a picture file, or the first few of a file that is none.
+
+    Raises PictureError naming the file when it cannot be opened.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(16)
             # A video of many gigabytes is refused by its first bytes.
-            return start + file.read() if _format(start) else start
+            if not _format(start):
+                return start
+            file.seek(0)
+            return file.read()
     except OSError as error:
         raise PictureError(
             f"{path}: cannot be opened ({error.strerror}); check the name and rights"
@@ -63,13 +70,18 @@ def decode(data: bytes, name: str) -> Picture:
 
 def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) of the upright picture, from the header alone but for TIFF."""
-    return size_of(_contents(path), os.fspath(path))
+    return size_of(contents(path), os.fspath(path))
 
 
 def size_of(data: bytes, name: str) -> tuple[int, int]:
     """`size` of the bytes of a picture file. Raises what `decode` raises, as far as
     the header tells."""
     return _judged(data, name, _size)
+
+
+def area_of(data: bytes, name: str) -> int:
+    """How many pixels a picture file holds, from its header alone; else `size_of`."""
+    return _judged(data, name, _area)
 
 
 def _judged(data: bytes, name: str, work: Callable[[bytes, str], T]) -> T:
@@ -106,7 +118,9 @@ def decode_rgb(data: bytes, name: str) -> np.ndarray:
     return _narrow(decode(data, name).pixels)
 
 
-def find(folder: str | os.PathLike[str]) -> list[Path]:
+def find(
+    folder: str | os.PathLike[str], endings: frozenset[str] = SUFFIXES
+) -> list[Path]:
     """List the picture files below a folder, sorted, by their endings (any case).
 
     Hidden files and folders are skipped; linked folders are not followed. Raises
@@ -119,7 +133,7 @@ def find(folder: str | os.PathLike[str]) -> list[Path]:
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.suffix.lower() in endings)
 
 
 def _format(data: bytes) -> str | None:
@@ -173,6 +187,14 @@ def _size(data: bytes, kind: str) -> tuple[int, int]:
     exif = _exif(image)
     turned = exif is not None and tags.upright(exif)[0] > 4
     return image.size if turned else (image.height, image.width)
+
+
+def _area(data: bytes, kind: str) -> int:
+    if kind == "TIFF":
+        header = tiff.inspect(data)
+        return header.width * header.height
+    image = _open(data, kind)
+    return image.width * image.height
 
 
 def _decode(data: bytes, kind: str) -> Picture:

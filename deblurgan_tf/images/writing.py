@@ -88,9 +88,13 @@ def encode(picture: Picture) -> bytes:
 def _samples(picture: Picture) -> np.ndarray:
     colour = picture.pixels
     if picture.grey:
-        # The sum stays below 2**32, and equal channels come out as they are.
-        luma = (colour.astype(np.uint32) @ _LUMA + 32768) >> 16
-        colour = luma.astype(colour.dtype)[..., None]
+        luma = np.empty(colour.shape[:2], colour.dtype)
+        # In parts: the sums take four times the memory of the pixels.
+        for top in range(0, len(colour), 256):
+            part = colour[top : top + 256].astype(np.uint32)
+            # The sum stays below 2**32, and equal channels come out as they are.
+            luma[top : top + 256] = (part @ _LUMA + 32768) >> 16
+        colour = luma[..., None]
     if picture.alpha is not None:
         colour = np.concatenate([colour, picture.alpha[..., None]], axis=2)
     return np.ascontiguousarray(colour)

@@ -1,0 +1,279 @@
+"""Restore pictures: `python -m deblurgan_tf.predict --help`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from deblurgan_tf import images
+from deblurgan_tf.inputs import InputError, Job, gather
+from deblurgan_tf.pipeline import Outcome, Pipeline
+from deblurgan_tf.plate_boxes import BoxError, parse_box
+from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.restoration import Restoration
+
+# TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
+# --help does without. So it is imported inside the functions that compute.
+if TYPE_CHECKING:
+    from deblurgan_tf.restorer import Restorer
+
+console = Console(stderr=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def say(text: str, style: str | None = None) -> None:
+    # A file's name may hold bytes that are not UTF-8.
+    text = text.encode(errors="surrogateescape").decode(errors="replace")
+    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def restore_all(
+    jobs: list[Job], model: str, options: dict[str, Any], overwrite: bool, **what: Any
+) -> Iterator[Outcome]:
+    """Restores what the jobs name; yields the outcomes as they come.
+
+    options: what `restorer.load` takes. what: the fields of a `Restoration` but the
+    restorer. Raises what `load` raises before the first outcome.
+    """
+    wanted = [job for job in jobs if overwrite or not job.target.exists()]
+    pictures = [job for job in wanted if not job.is_video]
+    bar = Progress(
+        TextColumn("restoring"),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        TextColumn("elapsed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with Pipeline(pictures) as pipeline:
+        restorer = _load(model, options) if wanted else None
+        there = set(jobs) - set(wanted)
+        yield from (Outcome(job, "skipped") for job in jobs if job in there)
+        if restorer is None:
+            return
+        work = Restoration(restorer, **what)
+        with bar:
+            task, finished = bar.add_task("", total=len(wanted)), 0
+
+            def advance(share: float) -> None:
+                bar.update(task, completed=finished + share)
+
+            def restore(pixels: np.ndarray, outcome: Outcome) -> np.ndarray:
+                return work.picture(pixels, outcome, advance)
+
+            films = (work.video(job, advance) for job in wanted if job.is_video)
+            for outcome in chain(pipeline.outcomes(restore), films):
+                finished += 1
+                advance(0)
+                yield outcome
+
+
+def _load(model: str, options: dict[str, Any]) -> Restorer:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    from deblurgan_tf.devices import prepare_devices
+    from deblurgan_tf.restorer import load
+
+    prepare_devices()
+    return load(model, **options)
+
+
+@app.command(
+    no_args_is_help=True,
+    epilog="Examples: python -m deblurgan_tf.predict photo.jpg --output restored || "
+    "python -m deblurgan_tf.predict photos 'more/*.png' --output restored --model "
+    "runs/plates_paper --report report.json || find . -name '*.jpg' | python -m "
+    "deblurgan_tf.predict - --output restored || python -m deblurgan_tf.predict "
+    "street.jpg --output restored --plates --read",
+)
+def main(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="pictures, videos, folders, patterns; - for paths on standard input",
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="the folder of the results")],
+    model: Annotated[
+        str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
+    ] = DEFAULT_MODEL,
+    plates: Annotated[
+        bool,
+        typer.Option(
+            "--plates",
+            help="find the number plates and restore them alone; their crops go to "
+            "OUTPUT/plates",
+        ),
+    ] = False,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="restore this place as a plate in every input; may be repeated",
+        ),
+    ] = None,
+    read: Annotated[
+        bool,
+        typer.Option(
+            "--read", help="with --plates or --box: read them, before and after"
+        ),
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="side of the tiles that large pictures are cut into  [default: 1024]",
+        ),
+    ] = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="average over eight flips and quarter turns")
+    ] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="bfloat16 is faster on some processors, and coarser"),
+    ] = "float32",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="restore again what is there already")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="write what became of each input"),
+    ] = None,
+) -> None:
+    """Restore blurred pictures of any size, and videos; each keeps its name, format
+    and metadata. A restored plate is an estimate, not evidence.
+
+    What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
+    input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
+    options = {"precision": precision, "tta": tta, "tile": tile}
+    outcomes: list[Outcome] = []
+    try:
+        boxes = tuple(parse_box(text) for text in box or ())
+        plates = plates or bool(boxes)
+        if read and not plates:
+            raise InputError("--read reads number plates: add --plates or --box")
+        if read or (plates and not boxes):
+            _check_ocr()
+        jobs = gather(inputs, output, _listed() if "-" in inputs else ())
+        _check_writable(output, report)
+        what = {"output": output, "plates": plates, "boxes": boxes, "read": read}
+        for outcome in restore_all(jobs, model, options, overwrite, **what):
+            outcomes.append(outcome)
+            if outcome.error is not None:
+                say(f"failed: {outcome.error}", "red")
+            _tell_plates(outcome)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    # ModelError is one of them; its module would import TensorFlow for this line.
+    except (InputError, BoxError, images.PictureError, ValueError) as error:
+        say(f"error: {error}", "bold red")
+        raise typer.Exit(2) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if report is not None and outcomes:
+            _write_report(report, outcomes, {"model": model, **options})
+    counts = Counter(outcome.status for outcome in outcomes)
+    words = ("restored", "skipped", "failed")
+    told = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
+    say(f"{told}; results in {output}")
+    if counts["skipped"]:
+        say("skipped were those with a result already; --overwrite makes them anew")
+    if counts["failed"]:
+        raise typer.Exit(1)
+
+
+def _listed() -> Iterator[str]:
+    """The paths on standard input, as the system spells them."""
+    return (os.fsdecode(line) for line in sys.stdin.buffer)
+
+
+def _check_ocr() -> None:
+    """Raises InputError now, not once for every input."""
+    if importlib.util.find_spec("rapidocr") is None:
+        raise InputError(
+            "finding and reading plates needs the extra ocr; install it with "
+            "pip install 'deblurgan_tf[ocr]', or name the places with --box"
+        )
+
+
+def _tell_plates(outcome: Outcome) -> None:
+    if outcome.job.is_video or "plates" not in outcome.extra:
+        return
+    found = outcome.extra["plates"]
+    if not found:
+        say(f"{outcome.job.source}: no plate found; --box x,y,w,h names the place")
+    for plate in found:
+        place = ",".join(map(str, plate["box"]))
+        text = ""
+        if "text_after" in plate:
+            text = (
+                f": read {plate['text_before'] or 'nothing'} "
+                f"({plate['confidence_before']:.2f}) before, "
+                f"{plate['text_after'] or 'nothing'} "
+                f"({plate['confidence_after']:.2f}) after"
+            )
+        say(f"{outcome.job.source}: plate at {place}{text}")
+
+
+def _check_writable(output: Path, report: Path | None) -> None:
+    """Raises InputError now rather than after hours of work."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--output {output}: cannot be made ({error.strerror}); name a folder"
+        ) from error
+    if not os.access(output, os.W_OK | os.X_OK):
+        raise InputError(f"--output {output}: cannot be written to; check its rights")
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        raise InputError(f"--report {report}: name a file in a folder that exists")
+
+
+def _write_report(path: Path, outcomes: list[Outcome], how: dict[str, Any]) -> None:
+    lines = sorted((outcome.as_dict() for outcome in outcomes), key=_by_input)
+    text = json.dumps({**how, "inputs": lines}, indent=2, ensure_ascii=False) + "\n"
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        # A file's name may hold bytes that are not UTF-8.
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _by_input(line: dict[str, Any]) -> str:
+    return line["input"]
+
+
+def _terminate(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    app()

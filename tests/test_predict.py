@@ -1,0 +1,670 @@
+"""The command: every kind of file, damaged ones among them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+import typer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made import photo, save
+from made_models import convolutional, narrow_resnet
+from PIL import Image, ImageCms
+from typer.testing import CliRunner
+
+from deblurgan_tf import images, predict
+from deblurgan_tf.inputs import InputError, Job, gather
+from deblurgan_tf.pipeline import Budget, Outcome, Pipeline, Stopped
+from deblurgan_tf.plate_boxes import Box
+from deblurgan_tf.restorer import load
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "narrow.keras"
+    narrow_resnet().save(path)
+    return path
+
+
+def run(model, *arguments, stdin=None):
+    """(exit code, what it said); an exception that is not an exit fails the test."""
+    result = CliRunner().invoke(
+        predict.app, [*map(str, arguments), "--model", str(model)], input=stdin
+    )
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert "Traceback" not in result.output
+    return result.exit_code, result.output
+
+
+def inputs_of(report):
+    return {line["input"]: line for line in json.loads(report.read_text())["inputs"]}
+
+
+def left_over(folder):
+    """Temporary files."""
+    return [path for path in folder.rglob(".*")]
+
+
+# What goes where.
+
+
+def test_a_file_keeps_its_name_and_its_pixels_are_the_restorers(model, tmp_path):
+    source = save(tmp_path / "in" / "a photo.png", photo(30, 40, 0))
+    code, said = run(model, source, "--output", tmp_path / "out")
+    assert code == 0, said
+    assert "restored 1" in said
+    result = tmp_path / "out" / "a photo.png"
+    wanted = load(model).restore(images.read_rgb(source))
+    np.testing.assert_array_equal(images.read_rgb(result), wanted)
+    assert list((tmp_path / "out").iterdir()) == [result]
+
+
+def test_a_folder_keeps_its_structure_and_what_is_no_picture_is_left(model, tmp_path):
+    for name in ("a.png", "b/a.png", "b/c/a.jpg", ".hidden/a.png"):
+        save(tmp_path / "in" / name, photo(20, 20, 0))
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    code, said = run(model, tmp_path / "in", "--output", tmp_path / "out")
+    assert code == 0, said
+    found = {
+        str(p.relative_to(tmp_path / "out")) for p in images.find(tmp_path / "out")
+    }
+    assert found == {"a.png", "b/a.png", "b/c/a.jpg"}
+
+
+def test_patterns_and_standard_input(tmp_path):
+    for name in ("a.png", "b.png", "c.jpg", "d/e.png"):
+        save(tmp_path / name, photo(4, 4, 0))
+    out = tmp_path / "out"
+
+    def targets(inputs, listed=()):
+        jobs = gather(
+            [str(tmp_path / x) if x != "-" else x for x in inputs], out, listed
+        )
+        return [str(job.target.relative_to(out)) for job in jobs]
+
+    assert targets(["*.png"]) == ["a.png", "b.png"]
+    assert targets(["**/*.png"]) == ["a.png", "b.png", "e.png"]
+    lines = [f"{tmp_path}/c.jpg\n", "\n", f"{tmp_path}/d\n", "-\n"]
+    assert targets(["-", "a.png"], lines) == ["c.jpg", "e.png", "a.png"]
+    assert targets(["none*.png"]) == ["none*.png"]
+    # The same file twice is one job.
+    assert targets(["a.png", "a.p*"]) == ["a.png"]
+
+
+def test_results_inside_an_input_folder_are_no_inputs(model, tmp_path):
+    save(tmp_path / "a.png", photo(10, 10, 0))
+    for expected in ("restored 1", "skipped 1"):
+        code, said = run(model, tmp_path, "--output", tmp_path / "out")
+        assert code == 0 and expected in said
+    assert not (tmp_path / "out" / "out").exists()
+
+
+def test_two_inputs_of_one_name_are_refused_before_anything_is_done(model, tmp_path):
+    for name in ("a/x.png", "b/x.png"):
+        save(tmp_path / name, photo(4, 4, 0))
+    out = tmp_path / "out"
+    code, said = run(model, tmp_path / "a/x.png", tmp_path / "b/x.png", "--output", out)
+    assert code == 2
+    assert "a/x.png" in said and "b/x.png" in said and "--output" in said
+    assert not out.exists()
+
+
+def test_an_input_is_never_overwritten(tmp_path):
+    source = save(tmp_path / "x.png", photo(4, 4, 0))
+    for inputs in ([str(source)], [str(tmp_path)]):
+        with pytest.raises(InputError, match="would be overwritten"):
+            gather(inputs, tmp_path)
+
+
+def test_results_are_skipped_unless_overwrite(model, tmp_path):
+    source = save(tmp_path / "x.png", photo(20, 20, 0))
+    out = tmp_path / "out"
+    save(out / "x.png", photo(20, 20, 1))
+    before = (out / "x.png").read_bytes()
+    # Nothing to do: not even a model is needed.
+    code, said = run("none", source, "--output", out)
+    assert code == 0 and "skipped 1" in said and "--overwrite" in said
+    assert (out / "x.png").read_bytes() == before
+    code, said = run(model, source, "--output", out, "--overwrite")
+    assert code == 0 and "restored 1" in said
+    assert (out / "x.png").read_bytes() != before
+
+
+def test_two_runs_write_the_same_bytes(model, tmp_path):
+    for name in ("a.png", "b.jpg", "c.tif", "d.webp"):
+        save(tmp_path / "in" / name, photo(300, 300, 0))
+    outputs = []
+    for name in ("one", "two"):
+        code, said = run(
+            model, tmp_path / "in", "--output", tmp_path / name, "--tile", 256
+        )
+        assert code == 0, said
+        files = images.find(tmp_path / name)
+        outputs.append({file.name: file.read_bytes() for file in files})
+    assert outputs[0] == outputs[1] and len(outputs[0]) == 4
+
+
+def test_the_report_tells_what_became_of_each(model, tmp_path):
+    good = save(tmp_path / "in" / "good.png", photo(300, 280, 0))
+    bad = tmp_path / "in" / "bad.png"
+    bad.write_bytes(b"")
+    old = save(tmp_path / "in" / "old.png", photo(9, 9, 0))
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    save(out / "old.png", photo(9, 9, 0))
+    code, _ = run(
+        *(model, tmp_path / "in", "--output", out, "--report", report),
+        *("--tile", 256, "--tta", "--precision", "bfloat16"),
+    )
+    assert code == 1
+    whole = json.loads(report.read_text())
+    assert whole["model"] == str(model) and whole["tile"] == 256
+    assert whole["tta"] is True and whole["precision"] == "bfloat16"
+    lines = inputs_of(report)
+    assert lines[str(good)] | {"seconds": 0} == {
+        "input": str(good),
+        "output": str(out / "good.png"),
+        "status": "restored",
+        "size": [300, 280],
+        "seconds": 0,
+        "error": None,
+        "tiles": {"grid": [2, 2], "size": [204, 216], "overlap": 96},
+    }
+    assert lines[str(good)]["seconds"] > 0
+    assert lines[str(bad)]["status"] == "failed" and lines[str(bad)]["output"] is None
+    assert "empty" in lines[str(bad)]["error"]
+    assert lines[str(old)]["status"] == "skipped"
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--output", "file"], "cannot be made"),
+        (["--output", "file/below"], "cannot be made"),
+        (["--output", "out", "--tile", "20"], "at least"),
+        (["--output", "out", "--precision", "half"], "float32"),
+        (["--output", "out", "--report", "none/r.json"], "folder that exists"),
+        ([], "--output"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(model, tmp_path, monkeypatch, arguments, what):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "x.png", photo(4, 4, 0))
+    (tmp_path / "file").write_text("")
+    code, said = run(model, "x.png", *arguments)
+    assert code == 2 and what in said
+
+
+def test_a_missing_model_and_no_pictures_are_exit_code_2(model, tmp_path):
+    source = save(tmp_path / "x.png", photo(4, 4, 0))
+    code, said = run("no_such_model", source, "--output", tmp_path / "out")
+    assert code == 2 and "no_such_model" in said and "--model" in said
+    (tmp_path / "empty").mkdir()
+    code, said = run(model, tmp_path / "empty", "--output", tmp_path / "out")
+    assert code == 2 and "no pictures" in said
+
+
+# What a picture carries.
+
+MODES = {
+    "grey.png": ("PNG", 8, True, False),
+    "grey16.png": ("PNG", 16, True, False),
+    "colour16.png": ("PNG", 16, False, False),
+    "alpha.png": ("PNG", 8, False, True),
+    "alpha16.png": ("PNG", 16, False, True),
+    "photo.jpg": ("JPEG", 8, False, False),
+    "grey.jpeg": ("JPEG", 8, True, False),
+    "colour16.tif": ("TIFF", 16, False, False),
+    "alpha.tiff": ("TIFF", 8, False, True),
+    "alpha.webp": ("WEBP", 8, False, True),
+    "plain.bmp": ("BMP", 8, False, False),
+}
+
+
+@given(
+    st.sampled_from(sorted(MODES)),
+    st.one_of(st.integers(1, 70), st.sampled_from([257, 600])),
+    st.integers(1, 70),
+    st.integers(1, 8),
+)
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_size_depth_alpha_grey_and_metadata_are_kept(
+    restorer, tmp_path_factory, name, height, width, orientation
+):
+    kind, depth, grey, alpha = MODES[name]
+    folder = tmp_path_factory.mktemp("modes")
+    pixels = photo(height, width, height)
+    if grey:
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    if depth == 16:
+        pixels = pixels.astype(np.uint16) * 256 + 7
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0112] = "Maker", orientation
+    holds = kind != "BMP"
+    given = images.Picture(
+        pixels,
+        alpha=pixels[..., 0] if alpha else None,
+        grey=grey,
+        format=kind,
+        icc=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        if holds and not grey
+        else None,
+        exif=b"Exif\0\0" + tags.tobytes()[6:] if holds else None,
+        lossless=True,
+    )
+    source = folder / name
+    images.write(source, given)
+    before = images.read(source)
+    code, said = restorer(source, "--output", folder / "out")
+    assert code == 0, said
+    after = images.read(folder / "out" / name)
+    assert after.pixels.shape == before.pixels.shape
+    assert after.pixels.dtype == (np.uint16 if depth == 16 else np.uint8)
+    assert (after.format, after.grey, after.icc) == (kind, grey, before.icc)
+    if alpha:
+        np.testing.assert_array_equal(after.alpha, before.alpha)
+    if holds:
+        with Image.open(folder / "out" / name) as written:
+            exif = written.getexif()
+            assert exif.get(0x010F) == "Maker"
+            assert exif.get(0x0112, 1) == 1
+            # Read upright: what was turned has its sides exchanged.
+            upright = before.pixels.shape[:2]
+            assert (written.height, written.width) == upright
+
+
+@pytest.fixture(scope="module")
+def restorer(model):
+    """`run`, the model loaded once: hypothesis asks many times."""
+    once = load(model)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(predict, "_load", lambda *_: once)
+    yield lambda *arguments: run(model, *arguments)
+    patch.undo()
+
+
+def test_a_name_that_lies_about_the_format_is_a_failure_with_the_way_out(
+    restorer, tmp_path
+):
+    data = save(tmp_path / "x.png", photo(9, 9, 0)).read_bytes()
+    (tmp_path / "lie.jpg").write_bytes(data)
+    Image.fromarray(photo(9, 9, 0)).save(tmp_path / "moving.gif")
+    out = tmp_path / "out"
+    code, said = restorer(
+        tmp_path / "lie.jpg", tmp_path / "moving.gif", "--output", out
+    )
+    assert code == 1
+    assert "lie.jpg: is a PNG" in said and "rename it to lie.png" in said
+    assert "moving.gif: GIF can be read but not written" in said
+    assert list(out.iterdir()) == []
+
+
+# Plates and videos.
+
+
+def test_a_box_is_restored_alone_and_its_crops_are_saved(restorer, tmp_path):
+    source = save(tmp_path / "in" / "a" / "street.png", photo(120, 160, 0))
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    code, said = restorer(
+        *(tmp_path / "in", "--output", out, "--box", "20,30,70,24"),
+        *("--box", "100,80,40,20", "--report", report),
+    )
+    assert code == 0, said
+    assert "plate at 20,30,70,24" in said
+    before, after = images.read_rgb(source), images.read_rgb(out / "a" / "street.png")
+    changed = (before != after).any(axis=2)
+    assert changed[30:54, 20:90].any() and changed[80:100, 100:140].any()
+    changed[30:54, 20:90] = changed[80:100, 100:140] = False
+    assert not changed.any()
+    (line,) = inputs_of(report).values()
+    assert [plate["box"] for plate in line["plates"]] == [
+        *([20, 30, 70, 24], [100, 80, 40, 20])
+    ]
+    for plate, (rows, columns) in zip(
+        line["plates"],
+        [(slice(30, 54), slice(20, 90)), (slice(80, 100), slice(100, 140))],
+        strict=True,
+    ):
+        for when, whole in (("before", before), ("after", after)):
+            crop = images.read_rgb(plate[f"crop_{when}"])
+            np.testing.assert_array_equal(crop, whole[rows, columns])
+    assert (out / "plates" / "a" / "street.png-2-after.png").exists()
+
+
+def test_found_plates_are_told_and_written_to_the_report(
+    restorer, tmp_path, monkeypatch
+):
+    from deblurgan_tf import plate_restoration
+    from deblurgan_tf.plate_boxes import FoundPlate
+    from deblurgan_tf.plates import Reading
+
+    places = [FoundPlate(Box(40, 40, 60, 20), 0.75)]
+    monkeypatch.setattr(predict, "_check_ocr", lambda: None)
+    monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: places)
+    monkeypatch.setattr(
+        plate_restoration, "read_plate", lambda pixels: Reading("AB123", 0.5)
+    )
+    source = save(tmp_path / "street.png", photo(120, 160, 0))
+    report = tmp_path / "report.json"
+    arguments = (source, "--output", tmp_path / "out", "--report", report)
+    code, said = restorer(*arguments, "--plates", "--read")
+    assert code == 0, said
+    assert "read AB123 (0.50) before, AB123 (0.50) after" in said
+    (plate,) = inputs_of(report)[str(source)]["plates"]
+    assert plate["score"] == 0.75 and plate["text_after"] == "AB123"
+    assert plate["confidence_before"] == 0.5
+    places.clear()
+    code, said = restorer(*arguments, "--plates", "--overwrite")
+    assert code == 0 and "no plate found; --box" in said
+    result = images.read_rgb(tmp_path / "out" / "street.png")
+    np.testing.assert_array_equal(result, images.read_rgb(source))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "what"),
+    [
+        (["--read"], 2, "add --plates or --box"),
+        (["--box", "1,2,3"], 2, "x,y,w,h"),
+        (["--box", "90,0,20,20"], 1, "x.png: box 90,0,20,20 is not inside"),
+    ],
+)
+def test_wrong_boxes(restorer, tmp_path, arguments, exit_code, what):
+    source = save(tmp_path / "x.png", photo(100, 100, 0))
+    code, said = restorer(source, "--output", tmp_path / "out", *arguments)
+    assert code == exit_code and what in said
+
+
+def test_without_the_extra_the_command_to_install_it(restorer, tmp_path, monkeypatch):
+    source = save(tmp_path / "x.png", photo(100, 100, 0))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, said = restorer(source, "--output", tmp_path / "out", "--plates")
+    assert code == 2 and "pip install 'deblurgan_tf[ocr]'" in said
+
+
+def film(path, count=4):
+    av = pytest.importorskip("av", reason="videos need the extra `video`")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(count):
+            frame = av.VideoFrame.from_ndarray(photo(48, 64, number), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_video_is_restored_beside_pictures(restorer, tmp_path):
+    film(tmp_path / "in" / "drive.mp4")
+    save(tmp_path / "in" / "x.png", photo(20, 20, 0))
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"no video")
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    code, said = restorer(tmp_path / "in", "--output", out, "--report", report)
+    assert code == 1 and "broken.mp4" in said and "restored 2, failed 1" in said
+    line = inputs_of(report)[str(tmp_path / "in" / "drive.mp4")]
+    assert line["status"] == "restored" and line["frames"] == 4
+    assert line["size"] == [48, 64] and line["broken_frames"] == []
+    assert (out / "drive.mp4").exists() and not (out / "broken.mp4").exists()
+    assert not left_over(out)
+    code, said = restorer(
+        *(tmp_path / "in" / "drive.mp4", "--output", out, "--overwrite"),
+        *("--box", "8,8,40,16", "--report", report),
+    )
+    assert code == 0, said
+    line = inputs_of(report)[str(tmp_path / "in" / "drive.mp4")]
+    assert [plate["frame"] for plate in line["plates"]] == [0, 1, 2, 3]
+
+
+# Damage.
+
+
+def damaged_files(folder):
+    """Over 300 files by name -> whether each can be restored; None: either is right."""
+    rng = np.random.default_rng(0)
+    expected = {}
+
+    def put(name, data, good):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        expected[path] = good
+
+    whole = {}
+    for name, (kind, _, grey, alpha) in MODES.items():
+        pixels = photo(24, 30, len(whole))
+        deep = "16" in name
+        if deep:
+            pixels = pixels.astype(np.uint16) * 257
+        picture = images.Picture(
+            pixels, pixels[..., 0] if alpha else None, grey, kind, lossless=True
+        )
+        whole[name] = images.encode(picture)
+    for name, data in whole.items():
+        put(f"whole/{name}", data, True)
+        put(f"zero/{name}", b"", False)
+        put(f"zeros/{name}", bytes(len(data)), False)
+        put(f"noise/{name}", rng.bytes(len(data)), False)
+        for part in (1, 2, 5, 20, 50, 90):
+            # A BMP's or TIFF's last bytes may be padding, or a PNG's end mark.
+            cut = data[: len(data) * part // 100]
+            put(f"cut {part}/{name}", cut, False if part < 90 else None)
+        for number in range(14):
+            changed = bytearray(data)
+            for place in rng.integers(0, len(data), 1 + number % 4):
+                changed[place] ^= 1 << rng.integers(8)
+            put(f"flipped {number}/{name}", bytes(changed), None)
+        other = "png" if not name.endswith("png") else "jpg"
+        put(f"renamed/{name}.{other}", data, False)
+    for number in range(30):
+        header = bytearray(whole["alpha.png"])
+        struct.pack_into(">II", header, 16, 2**31 - 1 - number, 2**30 + number)
+        struct.pack_into(">I", header, 29, zlib.crc32(header[12:29]))
+        put(f"huge/{number}.png", bytes(header), False)
+        header = bytearray(whole["plain.bmp"])
+        struct.pack_into("<ii", header, 18, 60_000, 60_000 + number)
+        put(f"huge/{number}.bmp", bytes(header), False)
+
+    def pillow(name, image, good, **options):
+        out = io.BytesIO()
+        image.save(out, **options)
+        put(name, out.getvalue(), good)
+
+    picture = Image.fromarray(photo(24, 30, 0))
+    pillow("cmyk.jpg", picture.convert("CMYK"), True, format="JPEG")
+    pillow("palette.png", picture.convert("P"), True, format="PNG")
+    pillow("bits.png", picture.convert("1"), True, format="PNG")
+    several = {"save_all": True, "append_images": [picture.rotate(90)]}
+    pillow("animated.png", picture, False, format="PNG", **several)
+    pillow("animated.webp", picture, False, format="WEBP", **several)
+    pillow("pages.tif", picture, False, format="TIFF", **several)
+    out = io.BytesIO()
+    tifffile.imwrite(out, photo(24, 30, 0)[..., 0].astype(np.float32))
+    put("float.tif", out.getvalue(), False)
+    for name in ("có dấu cách.png", "biển số xe.jpg", "ảnh/Đường phố.tif", " .png"):
+        put(
+            name,
+            whole[{"p": "alpha.png", "j": "photo.jpg", "t": "alpha.tiff"}[name[-3]]],
+            True,
+        )
+    put("[brackets] *?.png", whole["alpha.png"], True)
+    put("line\nbreak.png", whole["alpha.png"], True)
+    # The result cannot be written: in its folder's place there is a file.
+    put("blocked/x.png", whole["alpha.png"], False)
+    return expected
+
+
+def test_hundreds_of_damaged_inputs_stop_nothing(restorer, tmp_path):
+    expected = damaged_files(tmp_path / "in")
+    assert len(expected) >= 300
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    out.mkdir()
+    (out / "blocked").write_text("a file")
+    missing = tmp_path / "not there.png"
+    code, said = restorer(tmp_path / "in", missing, "--output", out, "--report", report)
+    assert code == 1
+    lines = inputs_of(report)
+    assert lines.keys() == {str(path) for path in [*expected, missing]}
+    for path, good in expected.items():
+        line = lines[str(path)]
+        result = out / path.relative_to(tmp_path / "in")
+        if good is not None:
+            assert line["status"] == ("restored" if good else "failed"), line
+        if line["status"] == "restored":
+            read = images.read(result)
+            assert list(read.pixels.shape[:2]) == line["size"]
+            assert line["error"] is None
+        else:
+            assert not result.exists()
+            assert str(path) in line["error"] or str(result) in line["error"]
+            assert line["error"] in said.replace("\r", "")
+    assert "cannot be opened" in lines[str(missing)]["error"]
+    assert not left_over(tmp_path)
+    failed = sum(line["status"] == "failed" for line in lines.values())
+    assert f"restored {len(lines) - failed}, failed {failed};" in said
+
+
+# The pipeline.
+
+
+def test_the_budget_lets_one_huge_picture_in_but_not_a_second(tmp_path):
+    budget = Budget(100)
+    budget.take(60)
+    budget.take(40)
+    budget.give(60)
+    budget.give(40)
+    budget.take(1000)
+    budget.close()
+    with pytest.raises(Stopped):
+        budget.take(1)
+
+
+def test_whatever_a_restoration_raises_the_next_has_its_turn(tmp_path, monkeypatch):
+    jobs = []
+    for number in range(8):
+        source = save(tmp_path / f"{number}.png", photo(10 + number, 10, number))
+        jobs.append(Job(source, tmp_path / "out" / source.name))
+    errors = {10: MemoryError(), 12: ZeroDivisionError("of zero"), 13: KeyError("k")}
+
+    def restore(pixels, outcome):
+        if pixels.shape[0] in errors:
+            raise errors[pixels.shape[0]]
+        outcome.extra["seen"] = True
+        return 255 - pixels
+
+    monkeypatch.setattr("deblurgan_tf.pipeline.PIXELS_IN_FLIGHT", 150)
+    with Pipeline(jobs) as pipeline:
+        outcomes = {o.job: o for o in pipeline.outcomes(restore)}
+        assert pipeline.budget.used == 0
+    assert [outcomes[job].status == "failed" for job in jobs] == [
+        *(True, False, True, True, False, False, False, False)
+    ]
+    assert "0.png: not enough memory" in outcomes[jobs[0]].error
+    assert "2.png: ZeroDivisionError: of zero" in outcomes[jobs[2]].error
+    for job in jobs[4:]:
+        pixels = images.read_rgb(job.source)
+        np.testing.assert_array_equal(images.read_rgb(job.target), 255 - pixels)
+        assert outcomes[job].as_dict()["seen"] is True
+
+
+def test_leaving_early_stops_the_threads_and_leaves_whole_files(tmp_path):
+    jobs = []
+    for number in range(20):
+        source = save(tmp_path / f"{number}.png", photo(50, 50, number))
+        jobs.append(Job(source, tmp_path / "out" / source.name))
+
+    def interrupted(pixels, outcome: Outcome):
+        if outcome.job == jobs[5]:
+            raise KeyboardInterrupt
+        return pixels
+
+    with pytest.raises(KeyboardInterrupt), Pipeline(jobs) as pipeline:
+        list(pipeline.outcomes(interrupted))
+    assert not left_over(tmp_path)
+    for file in (tmp_path / "out").iterdir():
+        images.read(file)
+
+
+# The command line itself.
+
+
+def test_the_help_names_every_option_without_importing_tensorflow(tmp_path):
+    code = (
+        "import sys\nfrom deblurgan_tf import predict\n"
+        "assert 'tensorflow' not in sys.modules\npredict.app(['--help'])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ
+        | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    for parameter in typer.main.get_command(predict.app).params:
+        for option in parameter.opts:
+            assert option in result.stdout or option == "inputs", option
+    assert "Examples:" in result.stdout and "Exit codes" in result.stdout
+
+
+def test_the_command_reads_paths_from_standard_input(model, tmp_path):
+    source = save(tmp_path / "ảnh mờ.png", photo(20, 20, 0))
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "deblurgan_tf.predict", "-"),
+            *("--output", tmp_path / "out", "--model", model),
+        ],
+        input=f"{source}\n{tmp_path / 'none.png'}\n".encode(),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+    )
+    said = result.stderr.decode()
+    assert result.returncode == 1, said
+    assert "none.png: cannot be opened" in said and "Traceback" not in said
+    assert "restored 1, failed 1" in said
+    assert (tmp_path / "out" / source.name).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["colour.jpg", "grey.jpg", "deep.png"])
+def test_a_hundred_megapixels_take_less_than_two_and_a_half_gigabytes(tmp_path, name):
+    pixels = np.tile(photo(1000, 1000, 0), (10, 10, 1))
+    if name == "deep.png":
+        pixels = pixels.astype(np.uint16) * 257
+    kind = images.FORMATS[name[-4:]]
+    source = tmp_path / name
+    images.write(source, images.Picture(pixels, grey="grey" in name, format=kind))
+    convolutional().save(tmp_path / "small.keras")
+    code = (
+        "import resource, sys\nfrom deblurgan_tf import predict\n"
+        "predict.app(sys.argv[1:], standalone_mode=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, "-c", code, source, "--output", tmp_path / "out"),
+            *("--model", tmp_path / "small.keras"),
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    kilobytes = int(result.stdout.split()[-1])
+    print(f"{name}: {kilobytes / 1e6:.2f} GB")
+    assert kilobytes < 2.5e6
+    assert images.size(tmp_path / "out" / name) == (10_000, 10_000)
