@@ -120,6 +120,51 @@ class SampleDropout(keras.layers.Layer):
         return super().get_config() | {"rate": self.rate, "salt": self.salt}
 
 
+@contextlib.contextmanager
+def recorded_statistics() -> Iterator[list]:
+    """Inside it, an `InstanceNormalization` takes its statistics over the whole batch.
+
+    Each call adds them to the list, float32 (2, C): means and variances.
+    """
+    record: list = []
+
+    def note(values):
+        mean, variance = _moments(values, axes=(0, 1, 2))
+        record.append(ops.reshape(ops.stack([mean, variance]), (2, -1)))
+        return mean, variance
+
+    with _statistics(note):
+        yield record
+
+
+@contextlib.contextmanager
+def given_statistics(record) -> Iterator[None]:
+    """Inside it, each call of an `InstanceNormalization` takes the next of `record`."""
+    rest = iter(record)
+
+    def take(_):
+        pair = next(rest)
+        return pair[0], pair[1]
+
+    with _statistics(take):
+        yield
+
+
+@contextlib.contextmanager
+def _statistics(shared) -> Iterator[None]:
+    outer = getattr(_SCOPE, "statistics", None)
+    _SCOPE.statistics = shared
+    try:
+        yield
+    finally:
+        _SCOPE.statistics = outer
+
+
+def _moments(values, axes):
+    mean = ops.mean(values, axis=axes, keepdims=True)
+    return mean, ops.mean(ops.square(values - mean), axis=axes, keepdims=True)
+
+
 @keras.saving.register_keras_serializable("deblurgan_tf")
 class InstanceNormalization(keras.layers.Layer):
     """Each channel of each sample to mean 0, variance 1 over (H, W); no parameters.
@@ -133,13 +178,17 @@ class InstanceNormalization(keras.layers.Layer):
     epsilon = 1e-5
 
     def call(self, x):
-        if keras.backend.backend() == "tensorflow" and x.shape[0] == 1:
+        shared = getattr(_SCOPE, "statistics", None)
+        fused = keras.backend.backend() == "tensorflow" and x.shape[0] == 1
+        if fused and shared is None:
             return self._fused(x)
         values = ops.cast(x, "float32")
-        mean = ops.mean(values, axis=(1, 2), keepdims=True)
-        centred = values - mean
-        variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
-        return ops.cast(centred * ops.rsqrt(variance + self.epsilon), x.dtype)
+        if shared is None:
+            mean, variance = _moments(values, axes=(1, 2))
+        else:
+            mean, variance = shared(values)
+        scale = ops.rsqrt(variance + self.epsilon)
+        return ops.cast((values - mean) * scale, x.dtype)
 
     def _fused(self, x):
         import tensorflow as tf

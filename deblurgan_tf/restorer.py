@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Literal, get_args
+from functools import partial
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf import images, model_files, tiles
+from deblurgan_tf.layers import (
+    InstanceNormalization,
+    given_statistics,
+    recorded_statistics,
+)
 from deblurgan_tf.reach import reach
 from deblurgan_tf.resources import DEFAULT_MODEL
 
@@ -57,23 +63,41 @@ class Restorer:
         self.model = model
         if precision == "bfloat16":
             self.model = model_files.in_bfloat16(model)
-        self.tta = tta
+        # Quarter turns, and whether mirrored after them.
+        self.views = [(0, False)]
+        if tta:
+            self.views = [(turns, side) for turns in range(4) for side in (False, True)]
         self.tile = TILE if tile is None else tile
         self.margin = tiles.margin_of(reach(model))
         self.plan(1, 1)  # refuses too small a tile now
 
+        self.normalised = sum(
+            isinstance(layer, InstanceNormalization) for layer in self.model.layers
+        )
+
         def forward(pictures: tf.Tensor) -> tf.Tensor:
             return self.model(pictures, training=False)
 
-        # A batch of one is a graph of its own: its instance normalisation is fused.
-        self._one, self._many = (
-            tf.function(
-                forward,
-                input_signature=[tf.TensorSpec((count, None, None, 3), tf.float32)],
-                autograph=False,
+        def record(pictures: tf.Tensor) -> list[tf.Tensor]:
+            with recorded_statistics() as statistics:
+                forward(pictures)
+            return statistics
+
+        def forward_with(pictures: tf.Tensor, statistics: list[tf.Tensor]) -> tf.Tensor:
+            with given_statistics(statistics):
+                return forward(pictures)
+
+        def compiled(function: Callable, count: int | None, *more: Any) -> Any:
+            pictures = tf.TensorSpec((count, None, None, 3), tf.float32)
+            return tf.function(
+                function, input_signature=[pictures, *more], autograph=False
             )
-            for count in (1, None)
-        )
+
+        # A batch of one is a graph of its own: its instance normalisation is fused.
+        self._one, self._many = compiled(forward, 1), compiled(forward, None)
+        self._record = compiled(record, None)
+        pair = tf.TensorSpec((2, None), tf.float32)
+        self._forward_with = compiled(forward_with, None, [pair] * self.normalised)
 
     def plan(self, height: int, width: int) -> tiles.Plan:
         """Where the tiles of a picture of this size lie."""
@@ -92,44 +116,62 @@ class Restorer:
         if pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"pixels must be uint8 or uint16, not {pixels.dtype}")
         plan = self.plan(*pixels.shape[:2])
-        return tiles.restore_tiled(pixels, plan, self._restore, self._batch, on_part)
+        restore = partial(self._restore, statistics=[None] * len(self.views))
+        # Instance normalisation by each tile's own mean and deviation draws the tiles
+        # on the picture, in blocks of different contrast. With statistics of the whole
+        # picture, taken from samples of it, all tiles are treated alike.
+        if plan.count > 1 and self.normalised:
+            patches = np.stack(
+                [images.to_float(x) for x in tiles.samples(pixels, self.tile)]
+            )
+            statistics = [
+                self._record(tf.constant(_turned(patches, *view)))
+                for view in self.views
+            ]
+            restore = partial(self._restore, statistics=statistics)
+        return tiles.restore_tiled(pixels, plan, restore, self._batch, on_part)
 
     def _batch(self, height: int, width: int) -> int:
         # As many as have no more pixels than the largest picture that goes whole.
         return max(1, self.tile**2 // (height * width))
 
-    def _restore(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
-        """Equal shapes, (H, W, 3), uint8 or uint16 -> float32 in [-1, 1]."""
+    def _restore(
+        self, pictures: list[np.ndarray], statistics: list[list[tf.Tensor] | None]
+    ) -> list[np.ndarray]:
+        """Equal shapes, (H, W, 3), uint8 or uint16 -> float32 in [-1, 1].
+
+        statistics: of each view, or None for each picture's own.
+        """
         restored = [images.to_float(picture) for picture in pictures]
         # Instance normalisation divides by the deviation within a picture. In a flat
         # one that is rounding noise, which it would blow up to a pattern; and there
         # is nothing to restore.
-        lively = [n for n, picture in enumerate(pictures) if not _flat(picture)]
+        lively = [n for n, picture in enumerate(pictures) if not tiles.is_flat(picture)]
         if lively:
             values = np.stack([restored[n] for n in lively])
-            for n, result in zip(lively, self._averaged(values), strict=True):
+            total = np.zeros_like(values)
+            for view, shared in zip(self.views, statistics, strict=True):
+                result = self._forward(_turned(values, *view), shared)
+                total += _turned_back(result, *view)
+            for n, result in zip(lively, total / len(self.views), strict=True):
                 restored[n] = result
         return restored
 
-    def _averaged(self, pictures: np.ndarray) -> np.ndarray:
-        if not self.tta:
-            return self._forward(pictures)
-        total = np.zeros_like(pictures)
-        for turns in range(4):
-            for mirrored in (False, True):
-                turned = np.rot90(pictures, turns, axes=(1, 2))
-                if mirrored:
-                    turned = turned[:, :, ::-1]
-                result = self._forward(turned)
-                if mirrored:
-                    result = result[:, :, ::-1]
-                total += np.rot90(result, -turns, axes=(1, 2))
-        return total / 8
-
-    def _forward(self, pictures: np.ndarray) -> np.ndarray:
-        forward = self._one if len(pictures) == 1 else self._many
-        return forward(tf.constant(pictures)).numpy()
+    def _forward(
+        self, pictures: np.ndarray, statistics: list[tf.Tensor] | None
+    ) -> np.ndarray:
+        values = tf.constant(pictures)
+        if statistics is not None:
+            return self._forward_with(values, statistics).numpy()
+        return (self._one if len(pictures) == 1 else self._many)(values).numpy()
 
 
-def _flat(picture: np.ndarray) -> bool:
-    return bool((picture == picture[:1, :1]).all())
+def _turned(pictures: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    turned = np.rot90(pictures, turns, axes=(1, 2))
+    return turned[:, :, ::-1] if mirrored else turned
+
+
+def _turned_back(pictures: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    if mirrored:
+        pictures = pictures[:, :, ::-1]
+    return np.rot90(pictures, -turns, axes=(1, 2))

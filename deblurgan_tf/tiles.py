@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ LONGEST_MARGIN = 64
 A generator that looks further gets this: what comes from beyond is a tail. ResNet's
 reach is 90 pixels by its layers, nine blocks of 3x3 convolutions at a quarter of the
 size, but their joint kernel is bell-shaped with a deviation of 14 pixels."""
+PATCH = 256  # side of the samples that statistics are taken from
+FEWEST = 768  # they make up at least FEWEST x FEWEST pixels, however small the tiles
 SMALLEST = 16  # what PadToMultiple makes of a smaller side
 
 
@@ -98,6 +101,52 @@ def _spans(size: int, tile: int, overlap: int) -> tuple[Span, ...]:
     starts = [n * (size - overlap) // count // ALIGN * ALIGN for n in range(count)]
     stops = [start + overlap for start in starts[1:]] + [size]
     return tuple(map(Span, starts, stops))
+
+
+def samples(pixels: np.ndarray, tile: int) -> list[np.ndarray]:
+    """Patches of one shape from all over a picture, about tile x tile pixels of it.
+
+    They stand for the picture where its statistics are wanted. Which ones depends on
+    its size alone, but for a picture that is flat at all of these places.
+    """
+    sizes = pixels.shape[:2]
+    height, width = (min(PATCH, size) for size in sizes)
+    most = max(1, max(tile, FEWEST) ** 2 // (height * width))
+    rows, columns = (-(-size // PATCH) for size in sizes)  # these would cover it
+    if rows * columns > most:
+        rows = min(rows, max(1, round(math.sqrt(most * sizes[0] / sizes[1]))))
+        columns = min(columns, max(1, most // rows))
+        rows = min(rows, most // columns)
+    chosen = _patches(pixels, rows, columns)
+    if all(map(is_flat, chosen)):
+        covering = _patches(pixels, *(-(-size // PATCH) for size in sizes))
+        lively = [patch for patch in covering if not is_flat(patch)]
+        step = -(-len(lively) // most)
+        chosen = lively[::step] if lively else chosen
+    return chosen
+
+
+def _patches(pixels: np.ndarray, rows: int, columns: int) -> list[np.ndarray]:
+    """rows x columns of them, in the middles of as many equal parts of the picture;
+    where they have to overlap to cover it, from edge to edge."""
+
+    def starts(size: int, count: int) -> list[int]:
+        patch = min(PATCH, size)
+        if count * patch >= size:
+            return [n * (size - patch) // max(count - 1, 1) for n in range(count)]
+        return [((2 * n + 1) * size // count - patch) // 2 for n in range(count)]
+
+    height, width = (min(PATCH, size) for size in pixels.shape[:2])
+    return [
+        pixels[top : top + height, left : left + width]
+        for top in starts(pixels.shape[0], rows)
+        for left in starts(pixels.shape[1], columns)
+    ]
+
+
+def is_flat(pixels: np.ndarray) -> bool:
+    """Whether all pixels (H, W, C) are of one colour."""
+    return bool((pixels == pixels[:1, :1]).all())
 
 
 def weights(spans: Sequence[Span], margin: int) -> list[np.ndarray]:

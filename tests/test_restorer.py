@@ -16,7 +16,7 @@ from made import photo
 from made_models import convolutional, identity, narrow_resnet
 
 import deblurgan_tf
-from deblurgan_tf import images, model_files, resources
+from deblurgan_tf import images, model_files, resources, tiles
 from deblurgan_tf.model_files import ModelError
 from deblurgan_tf.restorer import Restorer, load
 
@@ -135,6 +135,35 @@ def test_equal_tiles_go_through_the_model_together():
     together = tiled.restore(pixels).astype(int)
     tiled._batch = lambda height, width: 1
     assert np.abs(tiled.restore(pixels) - together).max() <= 1
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_tiles_share_the_statistics_of_the_picture(resnet, tta):
+    # The left is dark and smooth, the right bright and busy: on their own, tiles of
+    # the one are treated otherwise than tiles of the other.
+    pixels = photo(300, 700, 0)
+    pixels[:, :400] //= 16
+    whole = Restorer(resnet.model, tta=tta)
+    tiled = Restorer(resnet.model, tile=256, tta=tta)
+    assert whole.plan(300, 700).count == 1 and tiled.plan(300, 700).count > 6
+    wanted = whole.restore(pixels).astype(int)
+    shared = np.abs(tiled.restore(pixels) - wanted).mean()
+    tiled.normalised = 0  # each tile by its own statistics
+    alone = np.abs(tiled.restore(pixels) - wanted).mean()
+    assert shared < alone / 3
+
+
+def test_samples_come_from_all_over_and_not_only_from_flat_places():
+    rows, columns = np.mgrid[:2000, :3000].astype(np.uint16)
+    pixels = np.stack([rows, columns, rows], axis=2)
+    patches = tiles.samples(pixels, 1024)
+    assert 12 <= len(patches) <= 16 and {x.shape for x in patches} == {(256, 256, 3)}
+    middles = np.array([x[128, 128, :2] for x in patches])
+    assert (np.abs(middles.mean(axis=0) - (1000, 1500)) < 60).all()
+    assert len(tiles.samples(pixels[:100, :700], 1024)) == 3
+    page = np.zeros((4000, 4000, 3), np.uint8)
+    page[1300:1310, 700:720] = 255
+    assert not any(map(tiles.is_flat, tiles.samples(page, 1024)))
 
 
 @pytest.mark.parametrize(
