@@ -95,7 +95,7 @@ def test_the_middle_of_a_plate_is_what_the_model_made():
     assert (after[inner:-inner, inner:-inner] == 151).all()
     # The first pixel's middle is half a pixel into the ramp.
     assert after[20, 0, 0] == round(100 + 51 * 0.5 / ramp)
-    assert (np.diff(after[20, : inner, 0].astype(int)) > 0).all()
+    assert (np.diff(after[20, :inner, 0].astype(int)) > 0).all()
 
 
 @pytest.mark.parametrize(
