@@ -1,10 +1,11 @@
 """How well number plates are found in photos: recall, false boxes, seconds.
 
-    python experiments/plate_detection/measure.py PHOTOS [--methods a,b]
+    python experiments/plate_detection/measure.py PHOTOS [--without FOLDER]
 
 PHOTOS: a folder of photos with one plate each, and plates.csv (file,x,y,w,h,...), in
-pixels. Every photo is measured sharp and under kernels of our own, the trajectory being
-a part of its plate's width. Needs the extra `ocr`; the cascade needs an OpenCV 4 with
+pixels. FOLDER: photos without plates, where every box is false. Every photo of PHOTOS
+is measured sharp and under kernels of our own, the trajectory being a part of its
+plate's width. Needs the extra `ocr`; the cascade needs an OpenCV 4 with
 CascadeClassifier and is left out, with a notice, where OpenCV has none.
 """
 
@@ -123,16 +124,22 @@ def both(one: Finder, other: Finder) -> Finder:
     return find
 
 
+def otherwise(one: Finder, other: Finder) -> Finder:
+    """The boxes of one method; where it finds none, the other's."""
+    return lambda pixels: one(pixels) or other(pixels)
+
+
 def finders() -> dict[str, Finder]:
     found: dict[str, Finder] = {
         "find_plates (ours)": ours,
         "RapidOCR's settings": ocr_plain(),
         "morphology": morphology,
+        "ours or morphology": otherwise(ours, morphology),
     }
     if hasattr(cv2, "CascadeClassifier"):
         found["cascade"] = cascade(fitted=False)
-        found["cascade, cut to plates"] = cascade(fitted=True)
-        found["ours + cascade, cut"] = both(ours, cascade(fitted=True))
+        found["cascade cut to plates"] = cascade(fitted=True)
+        found["ours + cascade cut"] = both(ours, cascade(fitted=True))
     else:
         print(f"OpenCV {cv2.__version__} has no cascades: left out")
     return found
@@ -141,6 +148,7 @@ def finders() -> dict[str, Finder]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
+    parser.add_argument("--without", type=Path, help="photos without plates")
     parser.add_argument("--methods", help="some of the methods, with commas")
     arguments = parser.parse_args()
     methods = finders()
@@ -178,6 +186,12 @@ def main() -> None:
         for measure, values in measures.items():
             cells = " | ".join(f"{value:.2f}" for value in values)
             print(f"| {name} | {measure} | {cells} |")
+    if arguments.without:
+        files = sorted(arguments.without.rglob("*.jpg"))
+        print(f"false boxes a photo in {len(files)} photos without plates:")
+        for name, find in methods.items():
+            count = sum(len(find(images.read_rgb(file))) for file in files)
+            print(f"{name}: {count / len(files):.2f}")
 
 
 if __name__ == "__main__":
