@@ -26,6 +26,7 @@ lint: $(VENV)/installed-dev
 benchmark: $(VENV)/installed-torch
 	$(BIN)/python -m deblurgan_tf.benchmark blur
 	$(BIN)/python -m deblurgan_tf.benchmark train
+	$(BIN)/python -m deblurgan_tf.benchmark predict
 
 # A mark is touched when its install has ended well, and goes stale with the versions.
 $(VENV)/installed: setup.cfg requirements.txt

@@ -1,4 +1,4 @@
-"""Measure speed: `python -m deblurgan_tf.benchmark train | blur`.
+"""Measure speed: `python -m deblurgan_tf.benchmark train | predict | blur`.
 
 Machines are noisy: what is compared runs in turn within one process, and medians and
 ratios are what counts.
@@ -13,8 +13,9 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,8 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.kernels import kernel_bank
 from deblurgan_tf.losses import content_loss
+from deblurgan_tf.models import resnet_generator
+from deblurgan_tf.restorer import Precision, Restorer
 from deblurgan_tf.seeds import sample_seeds
 from deblurgan_tf.steps import make_train_step, new_state
 
@@ -111,7 +114,54 @@ def _tensorflow_step(config: Config, side: int, batch: int) -> Callable[[], obje
     return work
 
 
+@app.command()
+def predict(
+    height: Annotated[int, typer.Option(help="pixels")] = 720,
+    width: Annotated[int, typer.Option(help="pixels")] = 1280,
+    rounds: Annotated[int, typer.Option(help="pictures that are timed")] = 5,
+    torch: Annotated[
+        bool, typer.Option(help="the same network in PyTorch beside it")
+    ] = True,
+    output: Output = None,
+) -> None:
+    """Restoring a picture with the paper's generator, from uint8 to uint8."""
+    prepare_devices()
+    generator = resnet_generator()
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    works: dict[str, Callable[[], object]] = {}
+    for precision in get_args(Precision):
+        restorer = Restorer(generator, precision=precision)
+        works[f"TensorFlow {precision}"] = partial(restorer.restore, picture)
+    if torch:
+        works["PyTorch float32"] = _torch_forward(picture)
+    _report(f"restoring {width}x{height}", in_turn(works, rounds), output)
+
+
+def _torch_forward(picture: np.ndarray) -> Callable[[], object]:
+    torch = _import_torch()
+    from deblurgan_tf.torch_reference import Generator
+
+    generator = Generator().eval()
+
+    def work() -> object:
+        with torch.no_grad():
+            values = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+            restored = generator(values / 127.5 - 1)
+            return ((restored + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+
+    return work
+
+
 def _torch_step(side: int, batch: int) -> Callable[[], object]:
+    torch = _import_torch()
+    from deblurgan_tf.torch_reference import make_train_step as make_torch_step
+
+    step = make_torch_step()
+    blurred, sharp = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in range(2))
+    return lambda: step(blurred, sharp)
+
+
+def _import_torch() -> Any:
     try:
         import torch
     except ImportError:
@@ -119,11 +169,7 @@ def _torch_step(side: int, batch: int) -> Callable[[], object]:
             "the comparison needs PyTorch: pip install 'deblurgan_tf[torch]', or leave "
             "it out with --no-torch"
         ) from None
-    from deblurgan_tf.torch_reference import make_train_step as make_torch_step
-
-    step = make_torch_step()
-    blurred, sharp = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in range(2))
-    return lambda: step(blurred, sharp)
+    return torch
 
 
 @app.command()

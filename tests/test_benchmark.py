@@ -42,6 +42,8 @@ def test_the_report_gives_medians_and_ratios_to_the_last(tmp_path, capsys):
         ["train", "--side", "32", "--rounds", "1", "--no-torch"]
         + ["--precision", "mixed_bfloat16"],
         ["train", "--side", "32", "--rounds", "1", "--torch"],
+        ["predict", "--height", "32", "--width", "48", "--rounds", "1", "--no-torch"],
+        ["predict", "--height", "32", "--width", "48", "--rounds", "1", "--torch"],
     ],
 )
 def test_every_command_runs(command, tmp_path):
