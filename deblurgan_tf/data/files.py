@@ -8,12 +8,18 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
-from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, split
+from deblurgan_tf.data.source import (
+    Crop,
+    DataError,
+    Item,
+    Items,
+    Pair,
+    reduced,
+    scaled,
+    split,
+)
 
 
 def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
@@ -84,10 +90,6 @@ def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
     return {file: value for file, value in found.items() if value is not None}
 
 
-def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
 def _large_enough(
     files: list[Path],
     sizes: dict[Path, tuple[int, int]],
@@ -97,7 +99,7 @@ def _large_enough(
     """The files that hold a crop; warns of the others, by name."""
 
     def fits(file: Path) -> bool:
-        height, width = _scaled(sizes[file], scale)
+        height, width = scaled(sizes[file], scale)
         return height >= crop[0] and width >= crop[1]
 
     small = [file for file in files if not fits(file)]
@@ -105,7 +107,7 @@ def _large_enough(
         raise DataError(
             f"all {len(files)} pictures are smaller than the crop of {crop[0]}x"
             f"{crop[1]}; lower data.crop, for example to "
-            f"{list(_scaled(sizes[files[0]], scale))}"
+            f"{list(scaled(sizes[files[0]], scale))}"
         )
     if small:
         names = ", ".join(str(file) for file in small)
@@ -117,28 +119,21 @@ def _large_enough(
     return [file for file in files if fits(file)]
 
 
-def _reduced(picture: np.ndarray, scale: float) -> np.ndarray:
-    if scale == 1.0:
-        return picture
-    height, width = _scaled(picture.shape[:2], scale)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-
-
 def _load_sharp(file: Path, scale: float) -> Pair:
-    return None, _reduced(images.read_rgb(file), scale)
+    return None, reduced(images.read_rgb(file), scale)
 
 
 def _load_pair(blurred: Path, sharp: Path, scale: float) -> Pair:
     return (
-        _reduced(images.read_rgb(blurred), scale),
-        _reduced(images.read_rgb(sharp), scale),
+        reduced(images.read_rgb(blurred), scale),
+        reduced(images.read_rgb(sharp), scale),
     )
 
 
 def _load_halves(file: Path, scale: float) -> Pair:
     picture = images.read_rgb(file)
     middle = picture.shape[1] // 2
-    return _reduced(picture[:, :middle], scale), _reduced(picture[:, middle:], scale)
+    return reduced(picture[:, :middle], scale), reduced(picture[:, middle:], scale)
 
 
 def _matched(root: Path, layout: str) -> dict[str, tuple[Path, Path]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -138,6 +139,19 @@ def crop_and_flip(
     if blurred is None:
         return cut_sharp, cut_sharp, np.array(False)
     return cut(blurred), cut_sharp, np.array(True)
+
+
+def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) after the reduction of `data.scale`."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def reduced(picture: np.ndarray, scale: float) -> np.ndarray:
+    """A picture of `scaled` size, every pixel the mean of those it covers."""
+    if scale == 1.0:
+        return picture
+    height, width = scaled((picture.shape[0], picture.shape[1]), scale)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def generator(*numbers: int) -> np.random.Generator:

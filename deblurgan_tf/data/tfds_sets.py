@@ -11,7 +11,6 @@ import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -27,6 +26,8 @@ from deblurgan_tf.data.source import (
     Pair,
     crop_and_flip,
     generator,
+    reduced,
+    scaled,
     set_aside,
     shaped,
 )
@@ -132,11 +133,8 @@ class TfdsSet:
         """Id -> (height, width) after scaling, from the headers: one pass over all."""
         sizes = {}
         for name, _, sharp in self.encoded().as_numpy_iterator():
-            height, width = images.size_of(sharp, name.decode())
-            sizes[name.decode()] = (
-                max(1, round(height * self.scale)),
-                max(1, round(width * self.scale)),
-            )
+            size = images.size_of(sharp, name.decode())
+            sizes[name.decode()] = scaled(size, self.scale)
         return sizes
 
     def items(self, names: set[str]) -> list[Item]:
@@ -154,12 +152,7 @@ class TfdsSet:
         return self._decoded(blurred, name.decode()), one
 
     def _decoded(self, data: bytes, name: str) -> np.ndarray:
-        picture = images.decode_rgb(data, name)
-        if self.scale == 1.0:
-            return picture
-        height, width = picture.shape[:2]
-        size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
-        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        return reduced(images.decode_rgb(data, name), self.scale)
 
     def shuffled(self) -> int:
         """The number of pictures that SHUFFLED_BYTES hold, by their mean size."""
