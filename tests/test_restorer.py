@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -16,9 +17,11 @@ from made import photo
 from made_models import convolutional, identity, narrow_resnet
 
 import deblurgan_tf
-from deblurgan_tf import images, model_files, resources, tiles
+from deblurgan_tf import blur, config, images, metrics, model_files, resources, tiles
+from deblurgan_tf.data.rendered_plates import render_plate
 from deblurgan_tf.model_files import ModelError
 from deblurgan_tf.restorer import Restorer, load
+from deblurgan_tf.seeds import sample_seeds
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +301,22 @@ def test_load_is_exported_and_the_import_stays_cheap():
     )
     assert result.stdout == "False\n", result.stderr
     assert resources.DEFAULT_MODEL == "plates_quick"
+
+
+def test_the_shipped_model_restores_plates_of_its_kind_and_is_the_one_of_its_card():
+    path = resources.resource("assets", "models", "plates_quick.keras")
+    card = (path.parent / "README.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in card
+    restorer = load()
+    how = blur.degradation(config.load(config.experiment("plates_quick")).blur, 7)
+    gains = []
+    for number in range(8):
+        sharp = render_plate(900_000 + number, 64, 128)[0]
+        values = keras.ops.convert_to_tensor(images.to_float(sharp)[None])
+        seeds = sample_seeds(7, np.array([number]))
+        blurred = images.to_uint8(blur.degrade(values, how, seeds)[0].numpy())
+        restored = restorer.restore(blurred)
+        gains.append(metrics.psnr(restored, sharp) - metrics.psnr(blurred, sharp))
+    # Most gain, and the card says that not all do.
+    assert np.mean(gains) > 1.0
+    assert np.sum(np.array(gains) > 0) >= 6
