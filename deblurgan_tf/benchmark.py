@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -69,9 +69,10 @@ def train(
     side: Annotated[int, typer.Option(help="height and width, pixels")] = 256,
     batch: Annotated[int, typer.Option(help="pictures in a step")] = 1,
     rounds: Annotated[int, typer.Option(help="steps that are timed")] = 7,
-    precision: Annotated[str, typer.Option(help="float32 or mixed_bfloat16")] = (
-        "float32"
-    ),
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16"],
+        typer.Option(help="of TensorFlow"),
+    ] = "float32",
     torch: Annotated[
         bool, typer.Option(help="a PyTorch step of the same arithmetic beside it")
     ] = True,

@@ -318,7 +318,12 @@ def _override(values: dict[str, Any], override: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: {text!r} is not a YAML value") from None
+        # A pattern such as */sharp/* is a broken alias to YAML, and text to people.
+        if text.lstrip()[:1] in ("[", "{"):
+            raise ConfigError(
+                f"--set {override}: {text!r} is not a YAML value"
+            ) from None
+        value = text
     # YAML 1.1 takes 1e-4 (without a point) for a string; people mean the number.
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
         value = float(value)

@@ -60,24 +60,36 @@ def gather(
 
 
 def _files(
-    inputs: Iterable[str], output: Path, listed: Iterable[str]
+    inputs: Iterable[str], output: Path, listed: Iterable[str], found: bool = False
 ) -> Iterator[tuple[Path, Path]]:
-    """(file, its place below the output)"""
+    """(file, its place below the output)
+
+    found: the inputs come from a list or a pattern, not from the person; what lies in
+    the output is then a result of an earlier run.
+    """
+    results = output.resolve()
+    found = found and not Path.cwd().is_relative_to(results)
     for text in inputs:
         if text == "-":
             lines = (line.rstrip("\r\n") for line in listed)
-            yield from _files((x for x in lines if x and x != "-"), output, ())
+            named = (x for x in lines if x and x != "-")
+            yield from _files(named, output, (), found=True)
             continue
         path = Path(text)
         if path.is_dir():
-            results = output.resolve()
-            inside = path.resolve() != results
+            # Results of an earlier run may lie below the folder that is restored.
+            root = path.resolve()
+            below = results != root and results.is_relative_to(root)
             for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
-                if not (inside and file.resolve().is_relative_to(results)):
+                if not (below and file.resolve().is_relative_to(results)):
                     yield file, file.relative_to(path)
+        elif found and path.resolve().is_relative_to(results):
+            continue
         elif not path.exists() and glob.has_magic(text):
-            found = sorted(glob.glob(text, recursive=True))
-            # A pattern without a match goes on as a name, and fails as one.
-            yield from _files(found, output, ()) if found else [(path, Path(path.name))]
+            matches = sorted(glob.glob(text, recursive=True))
+            if matches:
+                yield from _files(matches, output, (), found=True)
+            else:  # it goes on as a name, and fails as one
+                yield path, Path(path.name)
         else:
             yield path, Path(path.name)

@@ -36,7 +36,7 @@ def _lsgan_critic(sharp: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
 
 
 def _lsgan_generator(restored: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.square(restored - 1.0))
+    return 0.5 * tf.reduce_mean(tf.square(restored - 1.0))
 
 
 # The logarithm of the sigmoid is taken from the logits: -log s(x) = softplus(-x).

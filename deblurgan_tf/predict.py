@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -125,8 +126,8 @@ def main(
         bool,
         typer.Option(
             "--plates",
-            help="find the number plates and restore them alone; their crops go to "
-            "OUTPUT/plates",
+            help="find the number plates and restore them alone; their crops, but for "
+            "videos, go to OUTPUT/plates",
         ),
     ] = False,
     box: Annotated[
@@ -180,8 +181,9 @@ def main(
             raise InputError("--read reads number plates: add --plates or --box")
         if read or (plates and not boxes):
             _check_ocr()
-        jobs = gather(inputs, output, _listed() if "-" in inputs else ())
+        jobs = _gathered(inputs, output)
         _check_writable(output, report)
+        _check_apart(jobs, output, report, plates)
         what = {"output": output, "plates": plates, "boxes": boxes, "read": read}
         for outcome in restore_all(jobs, model, options, overwrite, **what):
             outcomes.append(outcome)
@@ -208,9 +210,37 @@ def main(
         raise typer.Exit(1)
 
 
+def _gathered(inputs: list[str], output: Path) -> list[Job]:
+    try:
+        return gather(inputs, output, _listed() if "-" in inputs else ())
+    # A link to itself, a name that is too long, a folder that may not be entered.
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{error}; leave it out") from error
+
+
+def _check_apart(
+    jobs: list[Job], output: Path, report: Path | None, plates: bool
+) -> None:
+    """Raises InputError where the report or a plate's crop could replace a picture."""
+    pictures = {path.resolve() for job in jobs for path in job}
+    if report is not None and report.resolve() in pictures:
+        raise InputError(f"--report {report}: is an input or a result; name another")
+    crops = (output / "plates").resolve()
+    for path in pictures if plates else ():
+        named_so = re.search(r"-\d+-(before|after)\.png$", path.name)
+        if named_so and path.is_relative_to(crops):
+            raise InputError(
+                f"{path}: could be replaced by the crop of a plate; choose another "
+                "--output"
+            )
+
+
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
-    return (os.fsdecode(line) for line in sys.stdin.buffer)
+    for line in sys.stdin.buffer:
+        if b"\0" in line:
+            raise InputError("the list holds zero bytes: give find -print, not -print0")
+        yield os.fsdecode(line)
 
 
 def _check_ocr() -> None:
@@ -251,8 +281,15 @@ def _check_writable(output: Path, report: Path | None) -> None:
         ) from error
     if not os.access(output, os.W_OK | os.X_OK):
         raise InputError(f"--output {output}: cannot be written to; check its rights")
-    if report is not None and (report.is_dir() or not report.parent.is_dir()):
-        raise InputError(f"--report {report}: name a file in a folder that exists")
+    if report is not None and (
+        report.is_dir()
+        or not report.parent.is_dir()
+        or not os.access(report.parent, os.W_OK | os.X_OK)
+    ):
+        raise InputError(
+            f"--report {report}: name a file in a folder that "
+            "exists and can be written to"
+        )
 
 
 def _write_report(path: Path, outcomes: list[Outcome], how: dict[str, Any]) -> None:

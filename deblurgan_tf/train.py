@@ -282,7 +282,7 @@ def main(
         if dry_run:
             print(describe(loaded, open_source(loaded)))
             return
-        name = path.parent.name if path.name == "config.yaml" else path.stem
+        name = path.resolve().parent.name if path.name == "config.yaml" else path.stem
         folder = run or Path("runs") / name
         train(loaded, folder)
         _list_results(folder)

@@ -38,11 +38,11 @@ def _mean(function, values):
     [
         # mean(restored) - mean(sharp), and -mean(restored)
         ("wgan-gp", 3 / 4 - 4.5 / 4, -3 / 4),
-        # half of mean((sharp - 1)^2) + mean(restored^2), and mean((restored - 1)^2)
+        # half of mean((sharp - 1)^2) + mean(restored^2), and of mean((restored - 1)^2)
         (
             "lsgan",
             ((1 + 4 + 0.25 + 4) / 4 + (4 + 1 + 0 + 16) / 4) / 2,
-            (9 + 0 + 1 + 9) / 4,
+            (9 + 0 + 1 + 9) / 4 / 2,
         ),
         # the cross entropies of the labels 1 and 0, and of the label 1
         (

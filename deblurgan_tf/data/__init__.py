@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -75,10 +76,10 @@ def training_batches(
         yield from batches
     except tf.errors.OpError as error:
         # TensorFlow wraps what Python raised: "...PictureError: FILE: cut short\n..."
-        _, found, message = error.message.partition("PictureError: ")
+        found = re.search(r"(?:PictureError|DataError): (.*)", error.message)
         if not found:
             raise
-        raise DataError(message.partition("\n")[0]) from error
+        raise DataError(found[1]) from error
 
 
 def _own_threads() -> tf.data.Options:

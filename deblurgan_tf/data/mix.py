@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf.data.source import Crop, DataError, Item, Source, generator
+from deblurgan_tf.data.source import Crop, DataError, Item, Items, Source, generator
 
 BLOCK = 4096  # choices drawn at a time
 
@@ -26,8 +26,18 @@ class Mix:
 
     @property
     def size(self) -> int | None:
-        sizes = [source.size for source in self.sources if source.size is not None]
-        return sum(sizes) if len(sizes) == len(self.sources) else None
+        """The sharp pictures of all; one that two sources read counts once."""
+        total = 0
+        files: set[Path] = set()
+        for source in self.sources:
+            if source.size is None:
+                return None
+            total += source.size
+            if isinstance(source, Items):
+                found = {item.sharp_file for item in source.training if item.sharp_file}
+                total -= len(files & found)
+                files |= found
+        return total
 
     def without(self, files: set[Path]) -> Mix:
         kept = tuple(source.without(files) for source in self.sources)

@@ -131,10 +131,21 @@ class TfdsSet:
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Id -> (height, width) after scaling, from the headers: one pass over all."""
-        sizes = {}
-        for name, _, sharp in self.encoded().as_numpy_iterator():
-            size = images.size_of(sharp, name.decode())
-            sizes[name.decode()] = scaled(size, self.scale)
+        sizes, wrong = {}, []
+        for key, blurred, sharp in self.encoded().as_numpy_iterator():
+            name = key.decode()
+            try:
+                size = images.size_of(sharp, name)
+                if images.size_of(blurred, name) != size:
+                    wrong.append(f"{name}: blurred and sharp differ in size")
+            except images.PictureError as error:
+                wrong.append(str(error))
+                continue
+            sizes[name] = scaled(size, self.scale)
+        if wrong:
+            raise DataError(
+                "pictures of the set that cannot be used:\n" + "\n".join(wrong)
+            )
         return sizes
 
     def items(self, names: set[str]) -> list[Item]:

@@ -76,10 +76,11 @@ class Orientation:
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     """The nine numbers that turn the frame upright, if it has them."""
     side_data: Any = frame.side_data  # PyAV's types of it are wrong
-    found = [item for item in side_data if item.type == Type.DISPLAYMATRIX]
-    if not found:
+    # Not by iterating: PyAV 18 gives the values then, and 19 the keys.
+    found = side_data.get(Type.DISPLAYMATRIX)
+    if found is None:
         return None
-    return tuple(int(value) for value in np.frombuffer(found[0], np.int32))
+    return tuple(int(value) for value in np.frombuffer(found, np.int32))
 
 
 @dataclass(frozen=True)
