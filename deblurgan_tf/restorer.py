@@ -146,7 +146,11 @@ class Restorer:
         # Instance normalisation divides by the deviation within a picture. In a flat
         # one that is rounding noise, which it would blow up to a pattern; and there
         # is nothing to restore.
-        lively = [n for n, picture in enumerate(pictures) if not tiles.is_flat(picture)]
+        lively = [
+            n
+            for n, picture in enumerate(pictures)
+            if not (self.normalised and tiles.is_flat(picture))
+        ]
         if lively:
             values = np.stack([restored[n] for n in lively])
             total = np.zeros_like(values)

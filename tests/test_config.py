@@ -409,3 +409,10 @@ def test_every_experiment_loads_and_writes_every_value_out(path):
 def test_an_experiment_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="no experiment named 'plates_papre'"):
         experiment("plates_papre")
+
+
+def test_a_pattern_in_an_override_is_text_and_not_a_broken_alias(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("data: {source: folder, path: x}\n")
+    config = load(path, ["data.include=*/sharp/*"])
+    assert config.data.include == "*/sharp/*"

@@ -53,6 +53,8 @@ def test_gopro_paper_trains_on_a_folder_of_its_layout(tmp_path):
     assert 2 <= len(aside) <= 3
     assert not aside & trained
     assert len(trained | aside) == 6
+    # Both parts read the same frames: an epoch passes over each once.
+    assert source.size == len(trained)
     state = train(config, tmp_path / "run")
     assert int(state.step) == 2
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()

@@ -671,3 +671,57 @@ def test_a_hundred_megapixels_take_less_than_two_and_a_half_gigabytes(tmp_path, 
     print(f"{name}: {kilobytes / 1e6:.2f} GB")
     assert kilobytes < 2.5e6
     assert images.size(tmp_path / "out" / name) == (10_000, 10_000)
+
+
+# What a report, a crop or an earlier result must not do to an input.
+
+
+def _run(*arguments):
+    return CliRunner().invoke(predict.app, [str(x) for x in arguments])
+
+
+def test_a_report_never_replaces_an_input_or_a_result(model, tmp_path):
+    source = save(tmp_path / "a.png", photo(20, 20, 0))
+    before = source.read_bytes()
+    for report in (source, tmp_path / "out" / "a.png"):
+        result = _run(
+            *(source, "--output", tmp_path / "out", "--model", model),
+            *("--report", report),
+        )
+        assert result.exit_code == 2
+    assert source.read_bytes() == before
+
+
+def test_crops_of_plates_never_replace_an_input(model, tmp_path):
+    first = save(tmp_path / "plates" / "x.png", photo(40, 60, 0))
+    second = save(tmp_path / "plates" / "x.png-1-before.png", photo(40, 60, 1))
+    before = second.read_bytes()
+    result = _run(
+        *(first, second, "--output", tmp_path, "--model", model, "--box", "5,5,40,20"),
+    )
+    assert result.exit_code == 2
+    assert second.read_bytes() == before
+
+
+def test_a_folder_below_the_output_is_restored(model, tmp_path):
+    save(tmp_path / "holiday" / "a.png", photo(20, 20, 0))
+    result = _run(tmp_path / "holiday", "--output", tmp_path, "--model", model)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "a.png").exists()
+
+
+def test_a_pattern_may_be_given_again(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "a.png", photo(20, 20, 0))
+    for told in ("restored 1", "skipped 1"):
+        result = _run("**/*.png", "--output", "out", "--model", model)
+        assert result.exit_code == 0, result.output
+        assert told in result.output
+    assert [x.name for x in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_a_link_to_itself_is_an_error_of_one_line(model, tmp_path):
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    result = _run(tmp_path / "loop.png", "--output", tmp_path / "o", "--model", model)
+    assert result.exit_code in (1, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
