@@ -176,6 +176,11 @@ class Loss(Section):
 
     @model_validator(mode="after")
     def _substitute(self) -> Loss:
+        if self.vgg19_weights == "random":
+            raise ValueError(
+                "vgg19_weights: random ones are for benchmarks; give 'imagenet' or a "
+                "file"
+            )
         if self.if_unavailable is not None and (
             not self.if_unavailable or "vgg19" in self.if_unavailable
         ):

@@ -416,3 +416,8 @@ def test_a_pattern_in_an_override_is_text_and_not_a_broken_alias(tmp_path):
     path.write_text("data: {source: folder, path: x}\n")
     config = load(path, ["data.include=*/sharp/*"])
     assert config.data.include == "*/sharp/*"
+
+
+def test_random_weights_of_vgg19_are_not_for_trainings():
+    with pytest.raises(ConfigError, match="loss: vgg19_weights: random ones are for"):
+        parse({"loss": {"vgg19_weights": "random"}})
