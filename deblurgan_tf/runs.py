@@ -1,7 +1,7 @@
 """A run's folder: it describes itself, and the same command again goes on in it.
 
-RUN/config.yaml, command.txt, content.yaml, log.jsonl, checkpoints/, samples/,
-tensorboard/, loss.png, progress.png, generator.keras.
+RUN/config.yaml, pictures.txt, command.txt, content.yaml, log.jsonl, checkpoints/,
+samples/, tensorboard/, loss.png, progress.png, generator.keras.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ import tensorflow as tf
 import yaml
 
 from deblurgan_tf import config as configs
+from deblurgan_tf import provenance
+from deblurgan_tf.atomic import write_atomically, write_text
 from deblurgan_tf.config import Config
 from deblurgan_tf.steps import State
 
@@ -31,21 +32,6 @@ KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
 
 class RunError(RuntimeError):
     """A run's folder cannot be used as asked; the message names the way out."""
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a temporary name beside `path`, then renames it."""
-    # The suffix stays last: Keras and Matplotlib go by it.
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -76,11 +62,44 @@ def check_unchanged(run: Path, config: Config) -> None:
         _compare(run, configs.load(path), config)
 
 
-def begin(run: Path, config: Config, arguments: list[str]) -> None:
-    """Writes config.yaml, and adds this command to command.txt."""
+def check_same_pictures(run: Path, names: list[str]) -> None:
+    """Raises RunError if the run was begun with other pictures: their order, and so
+    the weights at the end, would not be those of a run that was never stopped."""
+    path = run / "pictures.txt"
+    if not path.exists():
+        return
+    before = path.read_bytes().decode(errors="surrogateescape").split("\n")[:-1]
+    names = _lines(names)
+    changes = [
+        f"{len(found):,} {what} (the first: {min(found)})"
+        for what, found in (
+            ("new", set(names) - set(before)),
+            ("gone", set(before) - set(names)),
+        )
+        if found
+    ]
+    if changes:
+        raise RunError(
+            f"{run}: was begun with other pictures, listed in {path}; since then: "
+            f"{', '.join(changes)}. Put them back to go on, or name another folder "
+            "with --run to begin anew"
+        )
+
+
+def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> None:
+    """Writes config.yaml and pictures.txt, and adds this command to command.txt."""
     write_text(run / "config.yaml", configs.dump(config))
+    # A file's name may hold bytes that are not UTF-8.
+    text = "".join(f"{name}\n" for name in _lines(names)).encode(
+        errors="surrogateescape"
+    )
+    write_atomically(run / "pictures.txt", lambda file: file.write_bytes(text))
     with open(run / "command.txt", "a", encoding="utf-8") as file:
         file.write(_describe_command(arguments))
+
+
+def _lines(names: list[str]) -> list[str]:
+    return [name.replace("\n", "\\n") for name in names]
 
 
 def _compare(run: Path, old: Config, new: Config) -> None:
@@ -116,35 +135,15 @@ def _describe_command(arguments: list[str]) -> str:
     lines = {
         "command": shlex.join(arguments),
         "deblurgan_tf": version("deblurgan_tf"),
-        "commit": _commit(),
+        "commit": provenance.commit(),
         "tensorflow": tf.__version__,
         "keras": version("keras"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": provenance.machine(),
         "devices": ", ".join(devices),
     }
     return "".join(f"{key}: {value}\n" for key, value in lines.items()) + "\n"
-
-
-def _commit() -> str:
-    """The commit of the checkout that the code runs from, if it is one."""
-    checkout = Path(__file__).resolve().parent.parent
-    # An installed package may lie inside another project's repository.
-    if not (checkout / ".git").exists():
-        return "none (not a checkout)"
-    command = "git --no-optional-locks describe --always --dirty --abbrev=12"
-    try:
-        found = subprocess.run(
-            command.split(),
-            cwd=checkout,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown (git cannot tell)"
-    return found.stdout.strip()
 
 
 # The content losses really used: a substitute for VGG19 must stay the same on resume.

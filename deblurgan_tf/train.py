@@ -20,6 +20,7 @@ from rich.console import Console
 
 from deblurgan_tf import config as configs
 from deblurgan_tf import images, plots, runs
+from deblurgan_tf.atomic import write_atomically
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.config import Config, ConfigError
 from deblurgan_tf.data import DataError, Source, open_source, training_batches
@@ -27,6 +28,7 @@ from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.losses import content_loss
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.progress import TrainingBar
+from deblurgan_tf.restorer import Restorer
 from deblurgan_tf.steps import State, make_train_step, new_state
 from deblurgan_tf.stopping import StopSignal
 from deblurgan_tf.validation import Validation
@@ -68,6 +70,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
     total = total_steps(config, source)
     with runs.locked(run):
         runs.check_unchanged(run, config)
+        names = source.names()
+        runs.check_same_pictures(run, names)
         state = new_state(config)
         best = None
         checkpoint = runs.latest_checkpoint(run)
@@ -79,7 +83,7 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         runs.cut_log(run, int(state.step))
         content = _content(config, run)
         # Now, so that a run that cannot begin leaves no config to be held to.
-        runs.begin(run, config, arguments or sys.argv)
+        runs.begin(run, config, names, arguments or sys.argv)
         say(f"making {config.blur.kernels:,} blur kernels")
         how = degradation(config.blur, config.seed)
         validation = Validation(source.validation, how, config.seed)
@@ -101,7 +105,7 @@ def _loop(
 ) -> None:
     every = config.every
     writer = tf.summary.create_file_writer(str(run / "tensorboard"))
-    restore = tf.function(state.average, reduce_retracing=True)
+    restore = Restorer(state.average).restore
     stop = StopSignal()
 
     def due(interval: int) -> bool:
@@ -203,7 +207,7 @@ def _summarise(writer: Any, step: int, record: dict[str, float]) -> None:
 
 
 def _save_generator(run: Path, state: State) -> None:
-    runs.write_atomically(run / "generator.keras", state.average.save)
+    write_atomically(run / "generator.keras", state.average.save)
 
 
 def _content(config: Config, run: Path) -> Callable:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +12,9 @@ from deblurgan_tf import images, metrics
 from deblurgan_tf.blur import Degradation, degrade
 from deblurgan_tf.data import Item
 from deblurgan_tf.seeds import VALIDATION, sample_seeds
+
+# uint8 (H, W, 3) -> the same, as `Restorer.restore` does it: large ones in tiles.
+Restore = Callable[[np.ndarray], np.ndarray]
 
 
 class Triplet(NamedTuple):
@@ -31,18 +33,15 @@ class Validation:
         self.degradation = degradation
         self.seeds = sample_seeds(seed, VALIDATION + np.arange(len(items)))
 
-    def triplets(
-        self, generator: keras.Model, count: int | None = None
-    ) -> Iterator[Triplet]:
+    def triplets(self, restore: Restore, count: int | None = None) -> Iterator[Triplet]:
         """Restores the first `count` pictures, or all."""
         for number, item in enumerate(self.items[:count]):
             blurred, sharp = item.load()
             if blurred is None:
                 blurred = self._blurred(sharp, number)
-            restored = generator(images.to_float(blurred)[None], training=False)[0]
-            yield Triplet(blurred, images.to_uint8(restored.numpy()), sharp)
+            yield Triplet(blurred, restore(blurred), sharp)
 
-    def measure(self, generator: keras.Model) -> dict[str, float]:
+    def measure(self, restore: Restore) -> dict[str, float]:
         """Mean PSNR and SSIM, restored and blurred, over the pictures.
 
         Equal pictures have no finite PSNR; they are left out of its mean, which is
@@ -55,7 +54,7 @@ class Validation:
                 "psnr_blurred": metrics.psnr(triplet.blurred, triplet.sharp),
                 "ssim_blurred": metrics.ssim(triplet.blurred, triplet.sharp),
             }
-            for triplet in self.triplets(generator)
+            for triplet in self.triplets(restore)
         ]
         return {key: _finite_mean([row[key] for row in rows]) for key in rows[0]}
 

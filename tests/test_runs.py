@@ -14,6 +14,7 @@ from made import tiny
 
 from deblurgan_tf import config as configs
 from deblurgan_tf import runs
+from deblurgan_tf.atomic import write_atomically
 from deblurgan_tf.progress import spoken
 from deblurgan_tf.steps import new_state
 
@@ -29,7 +30,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="disk is full"):
-        runs.write_atomically(path, half)
+        write_atomically(path, half)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -44,7 +45,7 @@ def test_a_write_keeps_the_suffix_and_replaces_the_old_file(tmp_path):
         file.write_text("new")
         assert path.read_text() == "old"
 
-    runs.write_atomically(path, write)
+    write_atomically(path, write)
     assert suffixes == [".keras"]
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
@@ -55,7 +56,7 @@ def test_a_write_keeps_the_suffix_and_replaces_the_old_file(tmp_path):
 
 def began(run, config):
     run.mkdir(exist_ok=True)
-    runs.begin(run, config, ["train", "--set", "data.path=my photos"])
+    runs.begin(run, config, [], ["train", "--set", "data.path=my photos"])
 
 
 def test_a_run_describes_its_config_and_its_command(tmp_path):
@@ -71,9 +72,20 @@ def test_a_run_describes_its_config_and_its_command(tmp_path):
 
 def test_each_command_of_a_run_is_added_to_the_earlier_ones(tmp_path):
     began(tmp_path, tiny())
-    runs.begin(tmp_path, tiny(), ["train", "again"])
+    runs.begin(tmp_path, tiny(), [], ["train", "again"])
     text = (tmp_path / "command.txt").read_text()
     assert text.index("command: train --set") < text.index("command: train again")
+
+
+def test_other_pictures_are_refused_and_named(tmp_path):
+    names = ["training/b.png", "training/two\nlines.png", "validation/a\udcff.png"]
+    runs.check_same_pictures(tmp_path, ["of a run that was not begun"])
+    runs.begin(tmp_path, tiny(), names, ["train"])
+    runs.check_same_pictures(tmp_path, names)
+    with pytest.raises(runs.RunError, match=r"1 new \(the first: training/c\.png\)"):
+        runs.check_same_pictures(tmp_path, [*names, "training/c.png"])
+    with pytest.raises(runs.RunError, match=r"1 gone \(the first: training/b\.png\)"):
+        runs.check_same_pictures(tmp_path, names[1:])
 
 
 def test_a_changed_config_is_refused_and_the_keys_are_named(tmp_path):

@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, runs, train
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.data import DataError, open_source
+from deblurgan_tf.restorer import Restorer
 from deblurgan_tf.steps import new_state
 from deblurgan_tf.validation import Validation
 
@@ -201,6 +202,7 @@ def test_a_run_leaves_all_that_describes_it(straight):
         "command.txt",
         "config.yaml",
         "content.yaml",
+        "pictures.txt",
         "generator.keras",
         "log.jsonl",
         "loss.png",
@@ -251,7 +253,7 @@ def test_the_validation_in_the_log_is_that_of_the_saved_generator(straight):
     validation = Validation(
         open_source(config).validation, degradation(config.blur, 7), 7
     )
-    measured = validation.measure(lambda x, training: generator(x, training=training))
+    measured = validation.measure(Restorer(generator).restore)
     for name, value in measured.items():
         assert best[name] == pytest.approx(value, abs=1e-3), name
 
@@ -731,7 +733,7 @@ def test_the_validation_is_the_mean_over_whole_pictures(tmp_path):
     items = open_source(config).validation
     assert len(items) == 2
     generator = new_state(config).average
-    measured = Validation(items, None, 0).measure(generator)
+    measured = Validation(items, None, 0).measure(Restorer(generator).restore)
     rows = []
     for item in items:
         blurred, sharp = (
@@ -759,15 +761,12 @@ def test_validation_pictures_are_blurred_alike_every_time(tmp_path):
     items = open_source(config).validation
     how = degradation(config.blur, 0)
 
-    def still(pictures, training):
-        return tf.convert_to_tensor(pictures)
-
-    one, two = (list(Validation(items, how, 0).triplets(still)) for _ in range(2))
+    one, two = (list(Validation(items, how, 0).triplets(np.copy)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    other = list(Validation(items, how, 1).triplets(still))
+    other = list(Validation(items, how, 1).triplets(np.copy))
     assert not np.array_equal(one[0].blurred, other[0].blurred)
     # Each picture has its own kernel and noise, the same whatever comes before it.
-    (first,) = Validation(items, how, 0).triplets(still, 1)
+    (first,) = Validation(items, how, 0).triplets(np.copy, 1)
     assert np.array_equal(first.blurred, one[0].blurred)
 
 
@@ -776,13 +775,10 @@ def test_equal_pictures_do_not_make_the_validation_infinite():
     equal = SimpleNamespace(load=lambda: (picture, picture))
     unequal = SimpleNamespace(load=lambda: (softened(picture), picture))
 
-    def still(pictures, training):
-        return tf.convert_to_tensor(pictures)
-
     expected = psnr(softened(picture), picture)
-    measured = Validation([equal, unequal], None, 0).measure(still)
+    measured = Validation([equal, unequal], None, 0).measure(np.copy)
     assert measured["psnr"] == pytest.approx(expected)
-    assert Validation([equal], None, 0).measure(still)["psnr"] == 100.0
+    assert Validation([equal], None, 0).measure(np.copy)["psnr"] == 100.0
 
 
 @pytest.mark.skipif(

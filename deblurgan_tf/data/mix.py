@@ -39,6 +39,13 @@ class Mix:
                 files |= found
         return total
 
+    def names(self) -> list[str]:
+        return [
+            f"{number}/{name}"
+            for number, source in enumerate(self.sources)
+            for name in source.names()
+        ]
+
     def without(self, files: set[Path]) -> Mix:
         kept = tuple(source.without(files) for source in self.sources)
         return Mix(kept, self.shares, self.validation)

@@ -51,6 +51,9 @@ class EndlessPlates:
     def size(self) -> None:
         return None
 
+    def names(self) -> list[str]:
+        return []
+
     def without(self, files: set) -> EndlessPlates:
         return self  # plates have no files
 

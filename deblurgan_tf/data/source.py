@@ -48,6 +48,10 @@ class Source(Protocol):
     def size(self) -> int | None:
         """The number of sharp pictures to train on; None is endless."""
 
+    def names(self) -> list[str]:
+        """What it holds, "training/NAME" and "validation/NAME": a resumed run has to
+        find the same. Empty for pictures that the config alone decides on."""
+
     def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
         """An endless set that begins with sample number `start`; see `ELEMENT`."""
 
@@ -69,6 +73,11 @@ class Items:
     @property
     def size(self) -> int:
         return len(self.training)
+
+    def names(self) -> list[str]:
+        return [f"training/{item.name}" for item in self.training] + [
+            f"validation/{item.name}" for item in self.validation
+        ]
 
     def without(self, files: set[Path]) -> Items:
         kept = [item for item in self.training if item.sharp_file not in files]

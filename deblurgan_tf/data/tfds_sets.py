@@ -116,6 +116,9 @@ class TfdsSet:
     def size(self) -> int:
         return self.count
 
+    def names(self) -> list[str]:
+        return []  # a set of one version never changes
+
     def without(self, files: set[Path]) -> TfdsSet:
         return self  # its pictures have no files of their own
 
