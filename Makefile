@@ -1,5 +1,6 @@
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
+# make test-load: 2,000 requests to an exported model; make test-server: to the real server
 # The first that runs: a version manager's stand-in may exist and refuse to.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c '' 2>/dev/null && echo $$p && break; done)
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test test-slow lint benchmark clean
+.PHONY: run test test-slow test-load test-server lint benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
@@ -17,6 +18,12 @@ test: $(VENV)/installed-dev
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+
+test-load: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow -s tests/test_serving_load.py
+
+test-server: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow -s tests/test_serving_real.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
