@@ -17,7 +17,6 @@ from deblurgan_tf.plate_boxes import Box, FoundPlate, grow
 from deblurgan_tf.plates import Reading
 from deblurgan_tf.preparation import plate_cutting
 from deblurgan_tf.preparation.plate_cutting import JUDGED_WIDTH, Limits, cut_plates
-from deblurgan_tf.preparation.sharpness import NOT_SHARP, edge_width
 from deblurgan_tf.preparation.straightening import (
     Slant,
     cut_straight,
@@ -25,6 +24,7 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
+from deblurgan_tf.sharpness import NOT_SHARP, edge_width
 
 CROPS = Path(__file__).resolve().parents[2] / "shared/data/plates/us_crops"
 

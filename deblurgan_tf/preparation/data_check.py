@@ -19,8 +19,8 @@ from deblurgan_tf import images
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
-from deblurgan_tf.preparation.sharpness import NOT_SHARP, edge_width
 from deblurgan_tf.preparation.tables import TableError, texts_of
+from deblurgan_tf.sharpness import NOT_SHARP, edge_width
 
 Severity = Literal["error", "warning"]
 SEVERITY: dict[str, Severity] = {

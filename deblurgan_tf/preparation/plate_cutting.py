@@ -12,7 +12,6 @@ import numpy as np
 from deblurgan_tf.plate_boxes import Box, check_inside, grow
 from deblurgan_tf.plate_restoration import GROWTH
 from deblurgan_tf.plates import LEGIBLE, find_plates, plate_like, read_plate
-from deblurgan_tf.preparation.sharpness import NOT_SHARP, edge_width
 from deblurgan_tf.preparation.straightening import (
     LIMIT,
     Slant,
@@ -21,6 +20,7 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
+from deblurgan_tf.sharpness import NOT_SHARP, edge_width
 
 Reason = Literal[
     "small", "cut off", "slanted", "shape", "flat", "blurred", "unsure", "unread"

@@ -41,10 +41,11 @@ DIRECTIONS = ((1.0, 0.0), (0.0, 1.0), (HALF, HALF), (HALF, -HALF))
 def edge_width(pixels: np.ndarray) -> float | None:
     """Deviation of the Gaussian that would blur a step edge as much, in pixels.
 
-    pixels: uint8 (H, W) or RGB (H, W, 3). 0 where edges are sharper than can be
-    measured; the measure loses its scale above 4 or so. None for a picture without
-    edges or of less than 8 pixels a side. A straight blur of L pixels gives about
-    L / 4. It does not depend on brightness, contrast and the picture's size.
+    pixels: grey levels of 255, (H, W), or RGB uint8 (H, W, 3). 0 where edges are
+    sharper than can be measured; the measure loses its scale above 4 or so. None for a
+    picture without edges or of less than 8 pixels a side. A straight blur of L pixels
+    gives about L / 4. It does not depend on brightness, contrast and the picture's
+    size.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     if min(grey.shape) < LEAST_SIDE:
