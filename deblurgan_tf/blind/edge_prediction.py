@@ -99,7 +99,8 @@ class _Level:
     def deconvolved(self, kernel: np.ndarray) -> np.ndarray:
         """Minimises |kernel * x - picture|^2 + PULL |gradients of x - edges|^2.
 
-        Xu and Jia 2010, equation 8; with no edges yet it is Cho and Lee's prior.
+        Xu and Jia 2010, coarse image estimation; with no edges yet it is Cho and Lee's
+        prior.
         """
         height, width = self.picture.shape
         response = transfer(centred(kernel), self.shape)
@@ -134,9 +135,10 @@ def fitted_kernel(
     """The kernel k >= 0, sum 1, of `start`'s shape, that blurs edges into gradients.
 
     Minimises |k * edges - blurred|^2 + RIDGE |edges|^2 |k|^2 over k >= 0 (Xu and Jia
-    2010, equation 6), both pairs of (H, W) being 0 outside of the picture. All that it
-    needs of them are their correlations, up to `side` pixels apart (Cho and Lee 2009,
-    equation 9), so that a step costs transforms of the kernel's size alone.
+    2010, kernel estimation), both pairs of (H, W) being 0 outside of the picture. All
+    that it needs of them are their correlations, up to `side` pixels apart (Cho and Lee
+    2009, fast kernel estimation), so that a step costs transforms of the kernel's size
+    alone.
     Accelerated projected gradients (Beck and Teboulle 2009), restarted where they go
     uphill (O'Donoghue and Candes 2015).
     Raises ValueError where there are no edges.

@@ -15,8 +15,8 @@ DIRECTIONS = 4  # groups of 45 degrees; opposite gradients are one direction
 def predicted(picture: np.ndarray) -> np.ndarray:
     """The picture with steps for edges: bilateral filter, then shock filter.
 
-    picture: float64 (H, W), contrasts around 1. Cho and Lee 2009, section 4: support of
-    5 pixels, spatial sigma 2, range sigma 0.5, one step of the shock filter.
+    picture: float64 (H, W), contrasts around 1. Cho and Lee 2009, prediction step:
+    support of 5 pixels, spatial sigma 2, range sigma 0.5, one step of the shock filter.
     """
     smooth = cv2.bilateralFilter(picture.astype(np.float32), 5, 0.5, 2.0)
     return shock_filtered(smooth.astype(np.float64))
@@ -25,9 +25,9 @@ def predicted(picture: np.ndarray) -> np.ndarray:
 def shock_filtered(picture: np.ndarray) -> np.ndarray:
     """One explicit step, of length 1, of the shock filter of Osher and Rudin 1990.
 
-    I - sign(second derivative along the gradient) |gradient of I| (Cho and Lee 2009,
-    equation 3). The gradient takes the smaller of the two one-sided differences, and 0
-    where they differ in sign, so that no value leaves the range of its neighbours'.
+    I - sign(second derivative along the gradient) |gradient of I|, as Cho and Lee 2009
+    use it. The gradient takes the smaller of the two one-sided differences, and 0 where
+    they differ in sign, so that no value leaves the range of its neighbours'.
     """
     around = np.pad(picture, 1, mode="edge")
     left, right = around[1:-1, :-2], around[1:-1, 2:]
@@ -63,7 +63,7 @@ def usefulness(across: np.ndarray, down: np.ndarray, side: int) -> np.ndarray:
     """How far the gradients around a pixel point one way: the r-map, in [0, 1).
 
     |sum of gradients| / (sum of |gradients| + 0.5) over a window of `side` pixels
-    (Xu and Jia 2010, equation 2). The two flanks of anything narrower than the window
+    (the r-map of Xu and Jia 2010). The two flanks of anything narrower than the window
     cancel out: such a thing is useless, since blur changes its height.
     """
 
@@ -85,8 +85,8 @@ def directions(across: np.ndarray, down: np.ndarray) -> np.ndarray:
 def threshold(values: np.ndarray, groups: np.ndarray, count: float) -> float:
     """The largest threshold that keeps `count` values or more in each direction.
 
-    values, groups: (H, W). It is 0 where a direction has fewer (Cho and Lee 2009,
-    section 4; Xu and Jia 2010, section 3.1).
+    values, groups: (H, W). It is 0 where a direction has fewer (Cho and Lee 2009;
+    Xu and Jia 2010).
     """
     least = np.inf
     for group in range(DIRECTIONS):
