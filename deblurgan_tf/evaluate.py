@@ -167,7 +167,7 @@ def main(
             results = _results(tasks, Records(output, overwrite), model, processes)
             about = describe(
                 {"data": str(data), "pictures": len(pairs), "pictures_there": whole},
-                shlex.join(sys.orig_argv),
+                shlex.join(["python", *sys.orig_argv[1:]]),
                 settings,
                 model if settings.model else None,
                 processes,
