@@ -16,7 +16,8 @@ from deblurgan_tf.plate_boxes import Box, check_inside
 PROTOCOL = {
     "psnr": "decibels; RGB, 8 bits, full frame, no crop; mean of the pictures' values",
     "ssim": "RGB, 11-tap Gaussian window of sigma 1.5, K 0.01 and 0.03, mean over the "
-    "channels and the places where the window lies inside (tf.image.ssim)",
+    "channels and the places where the window lies inside; float64, as scikit-image "
+    "(tf.image.ssim computes in float32: up to 0.002 more on dark pictures)",
     "shifted_psnr": f"decibels; the best PSNR over moves by whole pixels, up to "
     f"{metrics.SHIFT} in each direction, without a border of {metrics.SHIFT} pixels; "
     "for blind methods, which find picture and kernel up to a common move",
