@@ -156,7 +156,8 @@ def splat(paths: tf.Tensor, exposures: tf.Tensor, canvas: int) -> tf.Tensor:
     )
     weight /= tf.reduce_sum(weight, axis=1, keepdims=True)
     centroid = tf.reduce_sum(paths * weight[..., None], axis=1, keepdims=True)
-    place = paths - centroid + canvas // 2
+    # What comes after the exposure weighs nothing and may lie outside the canvas.
+    place = tf.where(weight[..., None] > 0, paths - centroid, 0.0) + canvas // 2
     corner = tf.floor(place)
     right, below = tf.unstack(place - corner, axis=-1)
     column, row = tf.unstack(tf.cast(corner, tf.int32), axis=-1)

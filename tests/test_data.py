@@ -20,11 +20,12 @@ from made import (
     tiny,
 )
 
+from deblurgan_tf.aside import set_aside
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.data import DataError, open_source, training_batches
 from deblurgan_tf.data.mix import BLOCK, Mix
 from deblurgan_tf.data.rendered_plates import render_plate
-from deblurgan_tf.data.source import Items, set_aside
+from deblurgan_tf.data.source import Items
 from deblurgan_tf.validation import Validation
 
 

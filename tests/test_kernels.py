@@ -233,6 +233,14 @@ def test_splat_equals_a_plain_loop(exposure):
     np.testing.assert_allclose(result, expected, atol=2e-5)
 
 
+def test_what_comes_after_the_exposure_may_leave_the_canvas():
+    long = _line(60, 0.0)
+    kernel = splat(long, tf.constant([0.1]), 9).numpy()[0]
+    expected = splat(_line(60, 0.0)[:, :200], tf.ones([1]), 9).numpy()[0]
+    assert kernel.sum() == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(kernel, expected, atol=1e-6)
+
+
 def test_splat_keeps_batches_apart_and_takes_no_notice_of_where_a_path_lies():
     paths = np.concatenate([_line(9, 0.3), _line(14, 1.2), _line(3, 2.5)])
     exposures = tf.constant([1.0, 0.5, 0.25])

@@ -1,12 +1,26 @@
-"""PSNR and SSIM: closed forms, and scikit-image as the oracle."""
+"""Metrics: closed forms, hand cases, and scikit-image as the oracle."""
 
 import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deblurgan_tf.metrics import psnr, ssim
+from deblurgan_tf.metrics import (
+    SHIFT,
+    character_error_rate,
+    exact_match,
+    kernel_similarity,
+    matched,
+    precision_recall_f1,
+    psnr,
+    shifted_psnr,
+    ssim,
+)
+from deblurgan_tf.plate_boxes import Box
 
 
 def _pictures(height=40, width=53, seed=0):
@@ -65,8 +79,13 @@ def test_ssim_of_two_constant_pictures_is_the_term_of_the_means():
     one, other = (np.full((16, 16, 3), x, np.uint8) for x in (100, 150))
     a, b, c1 = 100 / 255, 150 / 255, 0.01**2
     expected = (2 * a * b + c1) / (a**2 + b**2 + c1)
-    # tf.image.ssim finds the variances, here 0, as small differences in float32.
-    assert ssim(one, other) == pytest.approx(expected, abs=2e-4)
+    assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ssim_is_tensorflows():
+    restored, sharp = _pictures()
+    expected = tf.image.ssim(restored / 255.0, sharp / 255.0, max_val=1.0)
+    assert ssim(restored, sharp) == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_both_take_the_two_pictures_in_either_order():
@@ -83,7 +102,7 @@ def test_more_noise_is_worse():
     assert ssim(worse, sharp) < ssim(restored, sharp) - 0.05
 
 
-@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("metric", [psnr, ssim, shifted_psnr])
 @pytest.mark.parametrize("dtype", ["float32", "uint16", "int64"])
 def test_other_types_than_bytes_are_refused(metric, dtype):
     picture = np.zeros((16, 16, 3), np.uint8)
@@ -93,7 +112,7 @@ def test_other_types_than_bytes_are_refused(metric, dtype):
         metric(picture.astype(dtype), picture)
 
 
-@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("metric", [psnr, ssim, shifted_psnr])
 def test_pictures_of_different_sizes_are_refused(metric):
     one, other = np.zeros((16, 17, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)
     with pytest.raises(ValueError, match=r"sizes differ: \(16, 17, 3\) and \(1, 1, 3"):
@@ -106,3 +125,155 @@ def test_ssim_refuses_pictures_smaller_than_its_window(height, width):
     with pytest.raises(ValueError, match=f"11 pixels a side; got {height}x{width}"):
         ssim(picture, picture)
     assert psnr(picture, picture) == math.inf
+
+
+# Shift-tolerant PSNR.
+
+
+@pytest.mark.parametrize("move", [(0, 0), (SHIFT, -SHIFT), (-3, 1), (0, -SHIFT)])
+def test_a_move_within_the_limit_costs_nothing(move):
+    noisy, _ = _pictures()
+    assert shifted_psnr(np.roll(noisy, move, (0, 1)), noisy) == math.inf
+
+
+def test_a_move_beyond_the_limit_costs():
+    noisy, _ = _pictures()
+    assert shifted_psnr(np.roll(noisy, (SHIFT + 1, 0), (0, 1)), noisy) < 20
+
+
+def test_it_is_the_best_psnr_of_all_moves_on_the_same_pixels():
+    restored, sharp = _pictures(30, 37)
+    restored = np.roll(restored, (2, -1), (0, 1))
+    shift = 3
+    inner = sharp[shift:-shift, shift:-shift]
+    height, width = inner.shape[:2]
+    each = [
+        psnr(restored[y : y + height, x : x + width].copy(), inner)
+        for y in range(2 * shift + 1)
+        for x in range(2 * shift + 1)
+    ]
+    assert shifted_psnr(restored, sharp, shift) == pytest.approx(max(each), abs=1e-9)
+    assert max(each) > sorted(each)[-2] + 0.5
+
+
+def test_without_a_move_it_is_psnr():
+    restored, sharp = _pictures()
+    expected = psnr(restored, sharp)
+    assert shifted_psnr(restored, sharp, 0) == pytest.approx(expected, abs=1e-9)
+
+
+def test_pictures_that_are_all_border_are_refused():
+    picture = np.zeros((2 * SHIFT, 40, 3), np.uint8)
+    with pytest.raises(ValueError, match=f"more than {2 * SHIFT} pixels a side"):
+        shifted_psnr(picture, picture)
+
+
+# Reading.
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "edits"),
+    [
+        ("ABC123", "ABC123", 0),
+        ("", "ABC123", 6),
+        ("KITTEN", "SITTING", 3),
+        ("SATURDAY", "SUNDAY", 3),
+        ("8BC123", "ABC123", 1),
+        ("BC123", "ABC123", 1),
+        ("AABC123", "ABC123", 1),
+        ("XXXXXXXX", "AB", 8),
+        ("BA", "AB", 2),
+    ],
+)
+def test_the_character_error_rate_counts_edits(read, text, edits):
+    assert character_error_rate(read, text) == pytest.approx(edits / len(text))
+    assert exact_match(read, text) == (edits == 0)
+
+
+@given(st.text("AB1", max_size=6), st.text("AB1", min_size=1, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_edits_are_at_least_the_difference_in_length_and_at_most_the_longer(one, two):
+    edits = character_error_rate(one, two) * len(two)
+    assert abs(len(one) - len(two)) - 1e-9 <= edits <= max(len(one), len(two)) + 1e-9
+    assert (edits == 0) == (one == two)
+    if one:
+        assert edits == pytest.approx(character_error_rate(two, one) * len(one))
+
+
+def test_an_empty_text_has_no_error_rate():
+    with pytest.raises(ValueError, match="empty text"):
+        character_error_rate("ABC", "")
+
+
+# Boxes.
+
+
+def test_boxes_are_the_same_place_from_half_an_overlap_on():
+    given_box = Box(0, 0, 10, 10)
+    assert matched([Box(0, 0, 10, 5)], [given_box]) == 1  # IoU exactly 0.5
+    assert matched([Box(0, 0, 10, 4)], [given_box]) == 0
+
+
+def test_each_box_counts_once():
+    given_box = Box(0, 0, 10, 10)
+    twice = [given_box, Box(0, 0, 10, 9)]
+    assert matched(twice, [given_box]) == 1
+    assert precision_recall_f1(twice, [given_box]) == pytest.approx((0.5, 1, 2 / 3))
+
+
+def test_the_largest_number_of_pairs_is_found_in_any_order():
+    # The first box fits both given ones and better the one that the second needs.
+    first, second = Box(0, 0, 10, 10), Box(0, 0, 10, 6)
+    one, two = Box(0, 0, 10, 9), Box(0, 0, 10, 14)
+    assert matched([second], [two]) == 0 and matched([first], [two]) == 1
+    for found in ([first, second], [second, first]):
+        for there in ([one, two], [two, one]):
+            assert matched(found, there) == 2
+
+
+def test_precision_recall_and_f1_by_hand():
+    there = [Box(0, 0, 10, 10), Box(100, 0, 10, 10), Box(200, 0, 10, 10)]
+    found = [Box(1, 0, 10, 10), Box(300, 0, 10, 10)]
+    assert precision_recall_f1(found, there) == pytest.approx((1 / 2, 1 / 3, 2 / 5))
+
+
+def test_shares_of_nothing_are_not_numbers():
+    box = [Box(0, 0, 10, 10)]
+    assert np.isnan(precision_recall_f1([], [])).all()
+    precision, recall, f1 = precision_recall_f1([], box)
+    assert math.isnan(precision) and recall == 0 and f1 == 0
+    precision, recall, f1 = precision_recall_f1(box, [])
+    assert precision == 0 and math.isnan(recall) and f1 == 0
+
+
+# Kernels.
+
+
+def _kernel(shape, seed):
+    kernel = np.random.default_rng(seed).random(shape) ** 4
+    return kernel / kernel.sum()
+
+
+def test_a_kernel_is_like_its_moved_copies():
+    kernel = np.zeros((15, 15))
+    kernel[4:9, 5:10] = _kernel((5, 5), 0)
+    for move in ((0, 0), (4, 5), (-4, -3)):
+        moved = np.roll(kernel, move, (0, 1))
+        assert kernel_similarity(moved, kernel) == pytest.approx(1, abs=1e-12)
+    assert kernel_similarity(kernel[4:9, 5:10], kernel) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_similarity_of_kernels_has_no_order_and_no_scale():
+    one, two = _kernel((5, 9), 1), _kernel((7, 3), 2)
+    value = kernel_similarity(one, two)
+    assert 0 < value < 1
+    assert kernel_similarity(two, one) == pytest.approx(value, abs=1e-12)
+    assert kernel_similarity(3 * one, two) == pytest.approx(value, abs=1e-12)
+
+
+def test_straight_kernels_by_hand():
+    across, down = np.full((1, 9), 1 / 9), np.full((9, 1), 1 / 9)
+    # They meet in one pixel: (1/9)^2 over (1/3)^2.
+    assert kernel_similarity(across, down) == pytest.approx(1 / 9, abs=1e-12)
+    short = np.full((1, 3), 1 / 3)
+    assert kernel_similarity(across, short) == pytest.approx(3**-0.5, abs=1e-12)

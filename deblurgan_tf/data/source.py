@@ -7,8 +7,7 @@ goes on after a restart exactly where it stopped: nothing about the order is sto
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +15,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 import tensorflow as tf
+
+from deblurgan_tf.aside import set_aside
 
 Crop = tuple[int, int]  # height, width
 # (blurred or None where it is to be made, sharp), uint8 (H, W, 3)
@@ -171,13 +172,6 @@ def generator(*numbers: int) -> np.random.Generator:
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, size: int) -> np.ndarray:
     return generator(seed, 0, epoch).permutation(size)
-
-
-def set_aside(names: Iterable[str], count: int) -> set[str]:
-    """The names to validate on: those with the smallest hashes, on every machine."""
-    return set(
-        sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count]
-    )
 
 
 def split(items: list[Item], count: int, origin: str) -> Items:

@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 
 import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
+from deblurgan_tf.aside import set_aside
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.source import (
     ELEMENT,
@@ -28,7 +29,6 @@ from deblurgan_tf.data.source import (
     generator,
     reduced,
     scaled,
-    set_aside,
     shaped,
 )
 

@@ -1,0 +1,16 @@
+"""Which pictures are set aside to validate on: a matter of their names alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+
+def set_aside(names: Iterable[str], count: int) -> set[str]:
+    """The `count` names with the smallest hashes, the same on every machine."""
+    return set(sorted(names, key=_hash)[:count])
+
+
+def _hash(name: str) -> bytes:
+    # A file's name may hold bytes that are not UTF-8.
+    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()

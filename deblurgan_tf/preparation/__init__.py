@@ -1,0 +1,1 @@
+"""Making and checking data sets: what the command `prepare` does."""

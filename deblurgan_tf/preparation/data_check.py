@@ -1,0 +1,224 @@
+"""What is wrong with a data set: each problem with its file, as an error or a warning.
+
+Errors make a training or a measurement wrong, or stop it; warnings may be meant so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.preparation.data_sets import DataSet
+from deblurgan_tf.preparation.files import side_by_side
+from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
+from deblurgan_tf.preparation.tables import TableError, texts_of
+from deblurgan_tf.sharpness import NOT_SHARP, edge_width
+
+Severity = Literal["error", "warning"]
+SEVERITY: dict[str, Severity] = {
+    "unreadable": "error",
+    "no mate": "error",
+    "sizes differ": "error",
+    "bad kernel": "error",
+    "text without file": "error",
+    "leak": "error",  # a picture to validate on equals one to train on
+    "near leak": "error",  # it looks like one
+    "duplicate": "warning",
+    "near duplicate": "warning",
+    "not sharp": "warning",
+    "no kernel": "warning",  # where other pairs have one
+    "no text": "warning",  # where other pictures have one
+}
+"""The kinds of problems."""
+
+CENTRE = 0.02  # pixels: how far a kernel's centroid may lie off its middle
+SUM = 1e-4  # how far a kernel's sum may be from 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    kind: str
+    file: str
+    detail: str
+
+    @property
+    def severity(self) -> Severity:
+        return SEVERITY[self.kind]
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known of a picture file; `error` where it cannot be read."""
+
+    label: str
+    name: str
+    error: str | None = None
+    size: tuple[int, int] = (0, 0)
+    digest: bytes = b""
+    hash: np.ndarray | None = None
+    edge_width: float | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A data set and the facts of its pictures, in the order of their names."""
+
+    data: DataSet
+    sharp: list[Facts]
+    blurred: list[Facts]
+
+    def readable(self) -> list[Facts]:
+        return [facts for facts in self.sharp if facts.error is None]
+
+
+def examine(data: DataSet, advance: Callable[[], object]) -> Part:
+    """Reads all pictures, several at a time; `advance` is called after each.
+
+    The facts take some 500 bytes a picture; pixels are not kept.
+    """
+
+    def look(item: tuple[str, Path, bool]) -> Facts:
+        name, path, is_sharp = item
+        label = data.label(path)
+        try:
+            content = images.contents(path)
+            pixels = images.decode_rgb(content, label)
+        except images.PictureError as error:
+            return Facts(label, name, str(error).removeprefix(f"{label}: "))
+        size = pixels.shape[0], pixels.shape[1]
+        if not is_sharp:
+            return Facts(label, name, None, size)
+        digest = hashlib.sha256(content).digest()
+        found = perceptual_hash(pixels)
+        return Facts(label, name, None, size, digest, found, edge_width(pixels))
+
+    def all_of(files: dict[str, Path], is_sharp: bool) -> Iterator[Facts]:
+        items = [(name, path, is_sharp) for name, path in files.items()]
+        for facts in side_by_side(look, items):
+            advance()
+            yield facts
+
+    return Part(data, list(all_of(data.sharp, True)), list(all_of(data.blurred, False)))
+
+
+def problems_within(part: Part, not_sharp: float = NOT_SHARP) -> list[Problem]:
+    """What is wrong with single files of a data set, and with what belongs together."""
+    found = [
+        Problem("unreadable", facts.label, facts.error)
+        for facts in part.sharp + part.blurred
+        if facts.error is not None
+    ]
+    for facts in part.readable():
+        if facts.edge_width is not None and facts.edge_width > not_sharp:
+            wide = f"its edges are {facts.edge_width:.1f} pixels wide"
+            found.append(Problem("not sharp", facts.label, wide))
+    return found + _pairing(part) + _kernels(part.data) + _texts(part.data)
+
+
+def report(problems: Sequence[Problem], parts: Sequence[Part]) -> dict[str, Any]:
+    """What `prepare check --report` writes."""
+    kinds = Counter(problem.kind for problem in problems)
+    severities = Counter(problem.severity for problem in problems)
+    return {
+        "pictures": {
+            part.data.prefix + what: len(facts)
+            for part in parts
+            for what, facts in (("sharp", part.sharp), ("blurred", part.blurred))
+            if facts or what == "sharp"
+        },
+        "errors": severities["error"],
+        "warnings": severities["warning"],
+        "kinds": dict(sorted(kinds.items())),
+        "limits": {"not_sharp": NOT_SHARP, "near_bits": NEAR, "kernel_centre": CENTRE},
+        "problems": [{"severity": p.severity} | asdict(p) for p in problems],
+    }
+
+
+def kernel_fault(kernel: np.ndarray) -> str | None:
+    """What keeps an array from being a kernel; None for a kernel."""
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size % 2:
+        return f"its shape {kernel.shape} is not square with an odd side"
+    if not np.issubdtype(kernel.dtype, np.floating) or not np.isfinite(kernel).all():
+        return "its values are not finite floating point numbers"
+    if kernel.min() < 0:
+        return f"it has negative values (down to {kernel.min():.3g})"
+    total = kernel.sum(dtype=np.float64)
+    if abs(total - 1) > SUM:
+        return f"its sum is {total:.6g}, not 1"
+    places = np.arange(len(kernel)) - len(kernel) // 2
+    off = math.hypot(float(kernel.sum(1) @ places), float(kernel.sum(0) @ places))
+    if off > CENTRE:
+        return f"its centroid is {off:.2f} pixels off the middle"
+    return None
+
+
+def _pairing(part: Part) -> list[Problem]:
+    data = part.data
+    if not data.paired:
+        return []
+    sharp = {facts.name: facts for facts in part.sharp}
+    blurred = {facts.name: facts for facts in part.blurred}
+    found = []
+    for here, there, folder in ((sharp, blurred, "blurred"), (blurred, sharp, "sharp")):
+        found += [
+            Problem("no mate", here[name].label, f"{folder}/{name} is missing")
+            for name in sorted(here.keys() - there.keys())
+        ]
+    for name in sorted(sharp.keys() & blurred.keys()):
+        one, other = blurred[name], sharp[name]
+        if one.size != other.size and one.error is None and other.error is None:
+            sizes = " and ".join(f"{f.size[1]}x{f.size[0]}" for f in (one, other))
+            text = f"blurred and sharp are {sizes} pixels"
+            found.append(Problem("sizes differ", one.label, text))
+    return found
+
+
+def _kernels(data: DataSet) -> list[Problem]:
+    names = {
+        PurePosixPath(name).with_suffix("").as_posix(): path
+        for name, path in data.sharp.items()
+    }
+    found = []
+    for name, path in data.kernels.items():
+        if name not in names:
+            text = f"there is no sharp/{name}.* to it"
+            found.append(Problem("no mate", data.label(path), text))
+            continue
+        try:
+            fault = kernel_fault(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            fault = f"it cannot be read ({error})"
+        if fault is not None:
+            found.append(Problem("bad kernel", data.label(path), fault))
+    if data.kernels:
+        found += [
+            Problem("no kernel", data.label(names[name]), f"kernels/{name}.npy: none")
+            for name in sorted(names.keys() - data.kernels.keys())
+        ]
+    return found
+
+
+def _texts(data: DataSet) -> list[Problem]:
+    if data.table is None:
+        return []
+    label = data.label(data.table)
+    try:
+        texts = texts_of(data.root)
+    except TableError as error:
+        return [Problem("unreadable", label, str(error))]
+    found = [
+        Problem("text without file", label, f"{name} has a text and is not there")
+        for name in sorted(texts.keys() - data.sharp.keys())
+    ]
+    return found + [
+        Problem("no text", data.label(data.sharp[name]), f"{data.table.name} lacks it")
+        for name in sorted(data.sharp.keys() - texts.keys())
+    ]
