@@ -1,5 +1,6 @@
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
+# make browser: the demo's page in a headless Chromium, which is installed if it can be
 # make test-load: 2,000 requests to an exported model; make test-server: to the real server
 # The first that runs: a version manager's stand-in may exist and refuse to.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -8,16 +9,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test test-slow test-load test-server lint benchmark clean
+.PHONY: run test test-slow browser test-load test-server lint benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not browser"
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+
+browser: $(VENV)/installed-browser
+	@command -v chromium >/dev/null || test -n "$$CHROMIUM" || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update && apt-get install -y --no-install-recommends chromium; \
+	  else echo "needs chromium: install it (Debian: apt-get install chromium), or name one: make browser CHROMIUM=/path"; exit 2; fi; }
+	$(BIN)/python -m pytest -m browser tests/browser
 
 test-load: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow -s tests/test_serving_load.py
@@ -44,6 +52,10 @@ $(VENV)/installed: setup.cfg requirements.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/installed-browser: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[browser]'
 	touch $@
 
 $(VENV)/installed-torch: $(VENV)/installed

@@ -50,6 +50,7 @@ def restore(
     if method in BLIND:
         restored, found = blind.restore(values, method, size, seconds=limit)
     else:
+        assert kernel is not None
         restored = NON_BLIND[method](values, kernel)
     pixels = np.round(255 * restored.clip(0, 1)).astype(np.uint8)
     return Restored(pixels, time.perf_counter() - begun, found)
