@@ -20,12 +20,12 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 
-browser: $(VENV)/installed-browser
+browser: $(VENV)-browser/installed
 	@command -v chromium >/dev/null || test -n "$$CHROMIUM" || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update && apt-get install -y --no-install-recommends chromium; \
 	  else echo "needs chromium: install it (Debian: apt-get install chromium), or name one: make browser CHROMIUM=/path"; exit 2; fi; }
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(VENV)-browser/bin/python -m pytest -m browser tests/browser
 
 test-load: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow -s tests/test_serving_load.py
@@ -54,8 +54,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/installed-browser: $(VENV)/installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[browser]'
+# An environment of its own: Gradio needs an older Pillow than requirements.txt names.
+$(VENV)-browser/installed: setup.cfg
+	test -x $(VENV)-browser/bin/python || $(PYTHON) -m venv $(VENV)-browser
+	$(VENV)-browser/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'
 	touch $@
 
 $(VENV)/installed-torch: $(VENV)/installed
@@ -63,4 +65,4 @@ $(VENV)/installed-torch: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-browser runs build dist *.egg-info
