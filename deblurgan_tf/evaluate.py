@@ -151,7 +151,7 @@ def main(
             raise UsageError("; ".join(more))
         read, detect, ocr = _ocr(pairs, detect)
         notices += more + ocr
-        _check_output(output, data)
+        _check_output(output, data, folders)
         settings = Settings(
             size=kernel_size,
             limit=limit,
@@ -164,7 +164,8 @@ def main(
         processes = processes or _processors()
         tasks = plan(pairs, names, folders, output, settings)
         with locked(output):
-            results = _results(tasks, Records(output, overwrite), model, processes)
+            records = Records(output, {x.key for x in tasks} if overwrite else ())
+            results = _results(tasks, records, model, processes)
             about = describe(
                 {"data": str(data), "pictures": len(pairs), "pictures_there": whole},
                 shlex.join(["python", *sys.orig_argv[1:]]),
@@ -315,12 +316,20 @@ def _check_numbers(
             raise UsageError(f"{option} {value}: must be 1 or more")
 
 
-def _check_output(output: Path, data: Path) -> None:
+def _check_output(output: Path, data: Path, restored: dict[str, Path]) -> None:
     """Raises UsageError now rather than after hours of work; makes the folder."""
-    for folder in (data / "blurred", data / "sharp"):
+    if output.resolve() == data.resolve():
+        raise UsageError(f"--output {output}: is the folder of --data; name another")
+    for name, folder in restored.items():
+        if folder.resolve().is_relative_to((output / "restored").resolve()):
+            raise UsageError(
+                f"--restored {name}={folder}: lies in --output, whose results replace "
+                "each other; copy it elsewhere, or name another --output"
+            )
+    for folder in (data / "blurred", data / "sharp", data / "kernels"):
         if output.resolve().is_relative_to(folder.resolve()):
             raise UsageError(
-                f"--output {output}: lies in {folder}, whose pictures are measured; "
+                f"--output {output}: lies in {folder}, which is an input; "
                 "name another folder"
             )
     try:

@@ -93,7 +93,8 @@ def main(
     """Export a model to TensorFlow Serving, ONNX or LiteRT.
 
     What was written is opened in a fresh process and compared with predict; one that
-    differs is not kept. Exit codes: 0 exported, 1 it differs, 2 wrong usage or model.
+    differs is not kept. Exit codes: 0 exported, 1 it differs or cannot be
+    converted, 2 wrong usage or model.
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -182,7 +183,8 @@ def _saved_model(
     limit = graph.MAX_PIXELS if max_pixels is None else max_pixels
     interface = model_card.SIGNATURES.format(max_pixels=limit)
     with _beside(target) as folder:
-        saved_model.save(restorer.model, folder, limit)
+        with _converting(origin, "saved_model"):
+            saved_model.save(restorer.model, folder, limit)
         found = _told(agreement.compare(folder, restorer, agreement.FLOAT32))
         serving_files.write(folder / "assets.extra", origin, interface, found)
         os.rename(folder, target)
@@ -212,10 +214,12 @@ def _file(
             from deblurgan_tf.exporting import onnx_file
 
             facts = model_card.facts(origin, f"ONNX, opset {onnx_file.OPSET}")
-            onnx_file.save(restorer.model, file, facts)
+            with _converting(origin, format):
+                onnx_file.save(restorer.model, file, facts)
         else:
             facts = model_card.facts(origin, f"LiteRT, weights {quantize or 'float32'}")
-            litert_file.save(restorer.model, file, quantize)
+            with _converting(origin, format):
+                litert_file.save(restorer.model, file, quantize)
         found: list[Any] = _told(agreement.compare(file, restorer, tolerance))
         if quantize:
             found += _told([quantisation_cost.measure(file, restorer)])
@@ -225,6 +229,22 @@ def _file(
         os.replace(beside, output / beside.name)
         os.replace(file, target)
     say(f"{target}: {target.stat().st_size:,} bytes; its card is {target.name}.md")
+
+
+@contextmanager
+def _converting(origin: Source, format: Format) -> Iterator[None]:
+    """Makes one sentence of whatever a converter raises."""
+    from deblurgan_tf.exporting.agreement import ExportError
+
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise ExportError(
+            f"{origin.name} cannot be written as {format} ({type(error).__name__}: "
+            f"{reason[:200]}); choose another --format, or build the model of usual "
+            "layers in float32"
+        ) from error
 
 
 def _told(lines: Sequence[Any]) -> list[Any]:

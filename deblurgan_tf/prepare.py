@@ -65,7 +65,9 @@ def blur(
     ] = None,
     width: Annotated[
         int | None,
-        typer.Option(min=16, help="scale the sharp pictures to this width first"),
+        typer.Option(
+            min=16, max=32767, help="scale the sharp pictures to this width first"
+        ),
     ] = None,
     kind: Annotated[
         Literal["trajectory", "linear", "defocus"],
@@ -127,7 +129,10 @@ def blur(
             if each.error is not None:
                 say(f"failed: {each.error}", "red")
     good = [each for each in made if each.error is None]
-    pairs_folder.add_texts(output, (each.sharp for each in good))
+    try:
+        pairs_folder.add_texts(output, (each.sharp for each in good))
+    except (TableError, OSError) as error:
+        raise refuse(error) from None
     enlarged = sum(each.enlarged for each in good)
     if enlarged:
         say(
@@ -260,6 +265,8 @@ def check(
         raise refuse(error) from None
     if report_file is not None and not report_file.parent.is_dir():
         raise refuse(f"--report {report_file}: its folder is not there")
+    if report_file is not None and report_file.is_dir():
+        raise refuse(f"--report {report_file}: is a folder; name a file")
     total = sum(len(each.sharp) + len(each.blurred) for each in sets + others)
     with progress("reading", total) as advance:
         parts = [examine(each, advance) for each in sets]
@@ -276,7 +283,10 @@ def check(
     result = report(problems, parts)
     if report_file is not None:
         text = json.dumps({"folder": str(folder), **result}, indent=2) + "\n"
-        write_bytes(report_file, text.encode(errors="replace"))
+        try:
+            write_bytes(report_file, text.encode(errors="replace"))
+        except OSError as error:
+            raise refuse(error) from None
     show_problems(problems, result["pictures"])
     if result["errors"]:
         raise typer.Exit(1)
@@ -296,7 +306,10 @@ def _gathered(inputs: list[str], output: Path) -> list[Job]:
         output.mkdir(parents=True, exist_ok=True)
     except (InputError, OSError, RuntimeError) as error:
         raise refuse(error) from None
-    return [job for job in jobs if not job.is_video]
+    pictures = [job for job in jobs if not job.is_video]
+    if not pictures:
+        raise refuse("the inputs hold no pictures; give files or folders")
+    return pictures
 
 
 def _numbers(option: str, text: str, least: int = 1) -> tuple[float, ...]:

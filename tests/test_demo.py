@@ -389,6 +389,17 @@ def test_plates_at_written_places_without_the_ocr(page, no_ocr):
     assert (result != pixels).any()
 
 
+def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+
+    def leave(share, what):
+        page.visits.close("one")
+
+    answer = page.plates("one", "narrow.keras", "20,10,60,30", leave)
+    assert answer.failed and answer.crops == []
+    assert files(page) == []
+
+
 def test_plates_cannot_be_found_without_the_ocr(page, no_ocr):
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
     answer = page.plates("one", "narrow.keras", "", ignored)
@@ -415,7 +426,11 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("1,2,3", "a box is x,y,w,h"), ("150,70,60,30", "not inside the picture")],
+    [
+        ("1,2,3", "a box is x,y,w,h"),
+        ("150,70,60,30", "not inside the picture"),
+        ("1,2,3,4\n" * 21, "at most 20 places at a time; there are 21"),
+    ],
 )
 def test_wrong_places_are_told_and_kept(page, no_ocr, text, words):
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))

@@ -232,7 +232,8 @@ def test_other_programs_stand_beside_ours(tmp_path):
     maxim = methods["maxim"]
     assert (maxim["n"], maxim["psnr"], maxim["ssim"]) == (2, None, pytest.approx(1))
     assert maxim["per_image"]["0.png"]["psnr"] is None
-    assert maxim["wins"]["psnr"] == 2
+    # They are the sharp pictures, which do not compete.
+    assert maxim["wins"]["psnr"] == 0
     failed = {x["file"]: x["error"] for x in maxim["failed"]}
     assert "48x41" in failed["2.png"]
     assert "no picture of this name of maxim" in failed["3.png"]
@@ -363,3 +364,59 @@ def test_help_needs_neither_tensorflow_nor_matplotlib():
     assert done.returncode == 0, done.stderr
     for option in ("--data", "--output", "--model", "--methods", "--restored"):
         assert option in done.stdout
+
+
+@pytest.mark.parametrize("kernel", ["zeros", "nan", "text", "archive"])
+def test_a_bad_kernel_fails_its_picture_and_no_more(tmp_path, kernel):
+    data, output = pairs(tmp_path / "pairs", 2), tmp_path / "out"
+    bad = data / "kernels" / "0.npy"
+    if kernel == "text":
+        bad.write_text("no kernel")
+    elif kernel == "archive":
+        with open(bad, "wb") as file:
+            np.savez(file, KERNEL)
+    else:
+        np.save(bad, np.full((5, 5), {"zeros": 0.0, "nan": np.nan}[kernel]))
+    methods = "blurred,wiener,blind_edge_prediction"
+    code, said = run(
+        *("--data", data, "--output", output, "--methods", methods),
+        *("--kernel-size", 7),
+    )
+    assert code == 1 and f"{bad}: not a kernel" in said
+    found = results_in(output)["methods"]
+    assert found["blurred"]["n"] == 2 and (output / "comparison.png").exists()
+    assert [x["file"] for x in found["wiener"]["failed"]] == ["0.png"]
+
+
+def test_no_input_is_written_over(tmp_path):
+    data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
+    command = ("--data", data, "--methods", "wiener")
+    assert run(*command, "--output", data)[0] == 2
+    assert run(*command, "--output", data / "kernels" / "mine")[0] == 2
+    assert run(*command, "--output", output)[0] == 0
+    old = f"before={output / 'restored' / 'wiener'}"
+    code, said = run(*command, "--output", output, "--restored", old)
+    assert code == 2 and "copy it elsewhere" in said
+
+
+def test_overwrite_keeps_the_records_of_other_methods(tmp_path):
+    data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
+    command = ("--data", data, "--output", output, "--methods")
+    assert run(*command, "wiener,richardson_lucy")[0] == 0
+    assert run(*command, "wiener", "--overwrite")[0] == 0
+    code, said = run(*command, "wiener,richardson_lucy")
+    assert code == 0 and "2 of 2 were done before" in said
+
+
+def test_a_picture_that_is_not_that_of_its_record_is_made_anew(tmp_path):
+    data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
+    command = ("--data", data, "--output", output, "--methods", "wiener")
+    assert run(*command)[0] == 0
+    restored = output / "restored" / "wiener" / "0.png"
+    right = images.read_rgb(restored)
+    save(
+        restored, np.zeros_like(right)
+    )  # as a killed run with another kernel leaves it
+    code, said = run(*command)
+    assert code == 0 and "were done before" not in said
+    np.testing.assert_array_equal(images.read_rgb(restored), right)

@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,6 +24,7 @@ from deblurgan_tf.exporting import (
     saved_model,
     warm_up,
 )
+from deblurgan_tf.models import resnet_generator
 from deblurgan_tf.resources import resource
 from deblurgan_tf.restorer import Restorer, load
 
@@ -202,6 +204,37 @@ def test_a_runs_export_has_its_name_and_config(tmp_path):
     own.write_text("")
     found = model_card.source(str(own), own)
     assert found[:1] + found[2:] == ("plates_quick", None, None)
+
+
+def test_a_model_that_doubles_by_nearest_neighbours_becomes_a_litert_file(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    model = resnet_generator(width=2, blocks=1, dropout=0.0, upsample="resize", seed=0)
+    model.set_weights([weight * 10 for weight in model.get_weights()])
+    file = tmp_path / "resize.tflite"
+    litert_file.save(model, file)
+    agreement.compare(file, Restorer(model), agreement.FLOAT32)
+
+
+def test_a_model_that_cannot_be_converted_is_told_in_a_sentence(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    blurred = keras.Input((None, None, 3))
+    odd = keras.Model(blurred, keras.ops.erfinv(0.5 * blurred), name="odd")
+    odd.save(tmp_path / "odd.keras")
+    code, said = run(
+        *("--model", tmp_path / "odd.keras", "--output", tmp_path / "out"),
+        *("--format", "litert"),
+    )
+    assert code == 1 and "odd cannot be written as litert" in said
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_floats_stay_in_their_range(tmp_path):
+    blurred = keras.Input((None, None, 3))
+    bright = keras.Model(blurred, 3.0 * blurred)
+    image = tf.reshape(tf.linspace(0.0, 1.0, 16 * 20 * 3), (1, 16, 20, 3))
+    restored = saved_model.signatures(bright)["serve_float"](image)["restored"]
+    expected = np.clip((3 * (2 * image - 1) + 1) / 2, 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-6)
 
 
 # The graph.

@@ -140,6 +140,20 @@ def test_it_goes_on_grows_and_refuses_other_arguments(tmp_path):
     assert code == 2 and "is not empty" in said
 
 
+def test_inputs_are_not_overwritten_and_changed_ones_are_told(tmp_path):
+    source, out = photos(tmp_path / "in", 2), tmp_path / "out"
+    command = ("--output", out, *WEAK, "--width", "40")
+    assert run("blur", source, *command)[0] == 0
+    before = contents(out)
+    code, said = run("blur", out / "sharp", *command)
+    assert code == 2 and "is an input and would be overwritten" in said
+    save(source / "01.png", photo(40, 44, 7))
+    code, said = run("blur", source, *command)
+    assert code == 1 and "there already 1, failed 1" in said
+    assert "to make the pair anew" in said
+    assert contents(out) == before
+
+
 def test_texts_travel_with_the_pairs(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for name in ("a.jpg", "b.png", "c.png"):

@@ -94,11 +94,18 @@ def row_of(tasks: list[Task], scores: dict[tuple[str, str], dict[str, Any]]) -> 
             Cell(
                 images.read_rgb(task.picture),
                 f"{measured['psnr']:.2f} dB   {measured.get('read', '')}",
-                None if kernel is None else read_kernel(kernel),
+                _kernel(kernel),
                 measured["psnr"] == best,
             )
         )
     return Row(pair.name, [*cells, Cell(images.read_rgb(pair.sharp), pair.text or "")])
+
+
+def _kernel(file: Path | None) -> np.ndarray | None:
+    try:
+        return None if file is None else read_kernel(file)
+    except ValueError:
+        return None  # told where a method needed it
 
 
 class _Page:

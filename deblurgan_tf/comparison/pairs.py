@@ -9,6 +9,7 @@ PAIRS/boxes.csv                               file,x,y,width,height: where plate
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -100,14 +101,17 @@ def even(length: int, count: int) -> list[int]:
 def read_kernel(file: Path) -> np.ndarray:
     """A kernel: float64 (h, w). Raises ValueError, naming the file, for anything else.
 
-    Its sides, sign and sum are judged by the methods that use it.
+    Its sides, signs and sum are judged by the methods that use it.
     """
     try:
         kernel = np.load(file, allow_pickle=False)
-        if kernel.ndim != 2:
-            raise ValueError(f"it has the shape {kernel.shape}, not (h, w)")
-        return kernel.astype(np.float64)
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        if not isinstance(kernel, np.ndarray) or kernel.ndim != 2:
+            raise ValueError("it holds no array (h, w)")
+        kernel = kernel.astype(np.float64)
+        if not np.isfinite(kernel).all() or not kernel.any():
+            raise ValueError("its values are not finite, or all 0")
+        return kernel
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{file}: not a kernel ({error}); save it with numpy.save"
         ) from error

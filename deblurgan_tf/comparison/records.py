@@ -1,11 +1,11 @@
 """What is done already: OUTPUT/records.jsonl, one object a line.
 
-    {"method", "file", "restoring", "seconds", "measuring", "scores"}
+    {"method", "file", "restoring", "picture", "seconds", "measuring", "scores"}
     {"method", "file", "restoring", "error", "limit"}    out of time
 
-`restoring` and `measuring` are the hashes of `tasks.Task`: a line counts while they are
-the same. In the scores null is infinity; what was not measured is not there. Of two
-lines for one picture the later one holds.
+`restoring` and `measuring` are the hashes of `tasks.Task`, `picture` that of the
+restored file: a line counts while they are the same. In the scores null is infinity;
+what was not measured is not there. Of two lines for one picture the later one holds.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deblurgan_tf.atomic import write_text
-from deblurgan_tf.comparison.tasks import Task
+from deblurgan_tf.comparison.tasks import Task, file_hash
 
 
 class RecordsError(RuntimeError):
@@ -45,13 +45,16 @@ def locked(output: Path) -> Iterator[None]:
 class Records:
     """The lines of one folder, in memory and on the disk."""
 
-    def __init__(self, output: Path, anew: bool = False):
+    def __init__(self, output: Path, anew: Collection[tuple[str, str]] = ()):
+        """anew: the (method, file) whose lines are dropped."""
         self.file = output / "records.jsonl"
         for half in output.glob("restored/**/.*.tmp"):
             half.unlink()  # of a process that was killed while it wrote
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        if not anew:
-            self.lines = {(x["method"], x["file"]): x for x in _read(self.file)}
+        for line in _read(self.file):
+            key = line["method"], line["file"]
+            if key not in anew:
+                self.lines[key] = line
         # Without half a line at the end, and without what later lines replaced.
         write_text(self.file, "".join(_line(x) for x in self.lines.values()))
 
@@ -67,6 +70,9 @@ class Records:
         files = (task.picture, task.kernel)
         if not all(file is None or file.exists() for file in files):
             return task, None
+        # A killed run may have replaced the picture and not its line.
+        if line.get("picture") != file_hash(task.picture):
+            return task, None
         task = replace(task, restored=True, seconds=line["seconds"])
         whole = line["measuring"] == task.measuring
         return task, _with_infinity(line) if whole else None
@@ -80,7 +86,9 @@ class Records:
         """Keeps what `tasks.perform` returned. Failures are not kept: whatever was
         wrong may be mended before the next start. Those for time are: they cost it."""
         if "scores" in result:
-            self._add(task, {"measuring": task.measuring, **result})
+            picture = file_hash(task.picture)
+            more = {"measuring": task.measuring, "picture": picture}
+            self._add(task, {**more, **result})
         elif "limit" in result:
             self._add(task, result)
 

@@ -95,8 +95,10 @@ def difference(
 def wins(scores: Scores) -> dict[str, dict[str, int]]:
     """{method: {metric: number of pictures where it is the best}}
 
-    Equal methods all win; where all methods that have a value are equal, none does.
+    Equal methods all win; where all methods that have a value are equal, none does. A
+    method whose pictures all equal the sharp ones is these, and does not compete.
     """
+    rivals = {method for method in scores if not is_sharp(scores[method])}
     names = {name for pictures in scores.values() for name in pictures}
     won = {method: dict.fromkeys(WON, 0) for method in scores}
     for metric in WON:
@@ -105,13 +107,19 @@ def wins(scores: Scores) -> dict[str, dict[str, int]]:
             values = {
                 method: sign * pictures[name][metric]
                 for method, pictures in scores.items()
-                if metric in pictures.get(name, {})
+                if method in rivals and metric in pictures.get(name, {})
             }
             best = max(values.values(), default=0)
             if min(values.values(), default=0) < best:
                 for method, value in values.items():
                     won[method][metric] += value == best
     return won
+
+
+def is_sharp(pictures: dict[str, dict[str, Any]]) -> bool:
+    """Whether these are the sharp pictures, given beside the methods as the mark."""
+    values = _values(pictures, "psnr")
+    return len(values) > 0 and bool(np.isinf(values).all())
 
 
 def _values(pictures: dict[str, dict[str, Any]], metric: str) -> np.ndarray:

@@ -104,11 +104,12 @@ def _table(
 
 
 def _best(methods: dict[str, Any], metric: str) -> set[str]:
-    """The methods with the best mean; fast is not good by itself."""
+    """The methods with the best mean; fast is not good by itself, and the sharp
+    pictures, given beside the methods as the mark, do not compete."""
     values = {
         method: numbers[metric]
         for method, numbers in methods.items()
-        if numbers[metric] is not None
+        if numbers[metric] is not None and numbers["ssim"] != 1.0
     }
     if not values or metric == "seconds_per_megapixel":
         return set()

@@ -19,12 +19,15 @@ _HEADER = 33  # bytes of a PNG's signature and its first chunk
 _HEAD = 65536  # bytes in which the orientation is looked for
 
 # RE2's \C is any byte. The tag is 12 bytes of TIFF's first directory: its number
-# 0x0112, type SHORT, one value, the value; in either byte order. It is among the first
-# 40 entries, and cameras and phones put that directory right behind the header.
+# 0x0112, type SHORT or LONG, one value, the value; in either byte order. It is among
+# the first 40 entries of a directory that lies right behind the header, where cameras
+# and phones put it.
 _ORIENTATION = (
     r"^\C*?(?:Exif\x00\x00|eXIf)(?:"
-    r"II\*\x00\C{0,480}?\x12\x01\x03\x00\x01\x00\x00\x00([\x01-\x08])\x00|"
-    r"MM\x00\*\C{0,480}?\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x01-\x08]))\C*$"
+    r"II\*\x00\x08\x00\x00\x00\C\C(?:\C{12}){0,40}?"
+    r"\x12\x01[\x03\x04]\x00\x01\x00\x00\x00([\x01-\x08])\x00|"
+    r"MM\x00\*\x00\x00\x00\x08\C\C(?:\C{12}){0,40}?\x01\x12\x00"
+    r"(?:\x03\x00\x00\x00\x01|\x04\x00\x00\x00\x01\x00\x00)\x00([\x01-\x08]))\C*$"
 )
 # An animated PNG: the chunk acTL has 8 bytes.
 _ANIMATION = r"\C*\x00\x00\x00\x08acTL\C*"

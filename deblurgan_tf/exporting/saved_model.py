@@ -55,7 +55,8 @@ def signatures(
         check = tf.debugging.Assert(inside, [message])
         with tf.control_dependencies([check]), _checked(image, max_pixels):
             blurred = image * 2.0 - 1.0
-        return {"restored": (restored(blurred) + 1.0) / 2.0}
+        values = (restored(blurred) + 1.0) / 2.0
+        return {"restored": tf.clip_by_value(values, 0.0, 1.0)}
 
     def serve_bytes(image_bytes: tf.Tensor) -> Answer:
         def answer(number: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ from deblurgan_tf.page.models import Models
 from deblurgan_tf.page.samples import Sample
 from deblurgan_tf.page.visits import Visit, VisitOver, Visits
 from deblurgan_tf.plate_boxes import Box, BoxError
-from deblurgan_tf.plate_restoration import RestoredPlate, restore_plates
+from deblurgan_tf.plate_restoration import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.plates import OcrMissing
 
 Advance = Callable[[float, str], object]
@@ -53,6 +53,17 @@ class Answer:
     handed_out: Path | None = None
     crops: list[tuple[Path, str]] = field(default_factory=list)
     text: str = ""
+
+
+class _Leaving:
+    """A restorer that stops before its next picture once the visitor has left."""
+
+    def __init__(self, restorer: Restorer, visit: Visit):
+        self.restorer, self.visit = restorer, visit
+
+    def restore(self, pixels: np.ndarray) -> np.ndarray:
+        self.visit.check()
+        return self.restorer.restore(pixels)
 
 
 class Handlers:
@@ -124,7 +135,9 @@ class Handlers:
                 raise PageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
             restorer = self.models.restorer(model)
-            result = restore_plates(restorer, picture.pixels, boxes or None, read=ocr)
+            result = restore_plates(
+                _Leaving(restorer, visit), picture.pixels, boxes or None, read=ocr
+            )
             visit.check()
             if not result.plates:
                 raise PageError(NO_PLATE)

@@ -135,7 +135,8 @@ def build(handlers: Handlers) -> gr.Blocks:
         plates.connect(handlers, model, one_by_one)
         own.connect(page, handlers, model, one_by_one)
         page.unload(_leaver(handlers))
-    page.queue(max_size=QUEUE, default_concurrency_limit=4)
+    # Without api_open=False Gradio offers a way past the queue.
+    page.queue(max_size=QUEUE, default_concurrency_limit=4, api_open=False)
     return page
 
 

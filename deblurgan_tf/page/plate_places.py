@@ -13,6 +13,7 @@ from deblurgan_tf.plate_boxes import Box, BoxError, parse_box
 from deblurgan_tf.plate_restoration import RestoredPlate
 
 COLOUR = (255, 196, 0)  # seen on dark and on light
+MOST = 20  # places
 CROP_WIDTH = 384  # pixels: a plate's crop is shown about as wide
 
 
@@ -22,8 +23,14 @@ def has_ocr() -> bool:
 
 
 def boxes_in(text: str) -> list[Box]:
-    """`x,y,w,h` in whole pixels, one a line -> boxes; BoxError names a wrong line."""
-    return [parse_box(line.strip()) for line in text.splitlines() if line.strip()]
+    """`x,y,w,h` in whole pixels, one a line -> boxes; BoxError names a wrong line.
+
+    More than MOST are refused: each costs the memory and time of its part of the photo.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST:
+        raise BoxError(f"at most {MOST} places at a time; there are {len(lines)}")
+    return [parse_box(line) for line in lines]
 
 
 def tapped(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -193,8 +194,10 @@ def _kernels(data: DataSet) -> list[Problem]:
             found.append(Problem("no mate", data.label(path), text))
             continue
         try:
-            fault = kernel_fault(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
+            loaded = np.load(path, allow_pickle=False)
+            is_array = isinstance(loaded, np.ndarray)
+            fault = kernel_fault(loaded) if is_array else "it holds no array"
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             fault = f"it cannot be read ({error})"
         if fault is not None:
             found.append(Problem("bad kernel", data.label(path), fault))

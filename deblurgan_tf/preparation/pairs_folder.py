@@ -12,13 +12,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.config import changed_keys
 from deblurgan_tf.inputs import Job
 from deblurgan_tf.preparation.files import side_by_side, write_bytes
-from deblurgan_tf.preparation.pair_making import Recipe, make_pair, place, write_pair
+from deblurgan_tf.preparation.pair_making import (
+    Recipe,
+    make_pair,
+    place,
+    scaled_to,
+    write_pair,
+)
 from deblurgan_tf.preparation.tables import texts_of, write_texts
 
 PROTOCOL = "pairs.yaml"
@@ -49,7 +56,8 @@ class Made(NamedTuple):
 def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
     """The pictures among the jobs, with their texts, sorted by name.
 
-    Raises PairsError where two would have one name, TableError for a bad texts.csv.
+    Raises PairsError where two would have one name or a result would replace an input,
+    TableError for a bad texts.csv.
     """
     tables: dict[Path, dict[str, str]] = {}
     found: dict[str, Sharp] = {}
@@ -71,6 +79,14 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
             )
     if not found:
         raise PairsError("the inputs hold no pictures; give files or folders")
+    sources = {sharp.source.resolve() for sharp in found.values()}
+    for name in found:
+        for target in place(pairs, name):
+            if target.resolve() in sources:
+                raise PairsError(
+                    f"{target} is an input and would be overwritten by a result; "
+                    "choose another --output"
+                )
     return sorted(found.values())
 
 
@@ -109,14 +125,24 @@ def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[M
 
     def make(sharp: Sharp) -> Made:
         where = place(pairs, sharp.name)
-        if where.complete():
-            return Made(sharp, was_there=True)
         try:
             picture = images.read_rgb(sharp.source)
+            if where.complete():
+                then, now = (
+                    images.read_rgb(where.sharp),
+                    scaled_to(picture, recipe.width),
+                )
+                if np.array_equal(then, now):
+                    return Made(sharp, was_there=True)
+                raise ValueError(
+                    f"differs from {where.sharp}, which was made of it; delete "
+                    f"{where.blurred} to make the pair anew"
+                )
             write_pair(where, make_pair(picture, sharp.name, recipe))
         except images.PictureError as error:
             return Made(sharp, str(error))
-        except ValueError as error:  # too small for its kernel
+        # Too small for its kernel, too large for the memory, the disk is full.
+        except (ValueError, OSError, MemoryError) as error:
             return Made(sharp, f"{sharp.source}: {error}")
         enlarged = recipe.width is not None and recipe.width > picture.shape[1]
         return Made(sharp, enlarged=enlarged)

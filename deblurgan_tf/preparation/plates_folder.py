@@ -58,14 +58,17 @@ def cut_photo(
         return Photo(name, [], str(error))
     except BoxError as error:
         return Photo(name, [], f"{job.source}: {error}")
-    cuts = []
+    cuts: list[Cut] = []
     for number, plate in enumerate(plates, 1):
         file = None
         if plate.reason is None:
             # The ending stays in the name: a.jpg and a.png may lie side by side.
             file = str(PurePosixPath(name).with_name(f"{relative.name}-{number}.png"))
-            (output / file).parent.mkdir(parents=True, exist_ok=True)
-            images.write(output / file, images.Picture(plate.pixels))
+            try:
+                (output / file).parent.mkdir(parents=True, exist_ok=True)
+                images.write(output / file, images.Picture(plate.pixels))
+            except OSError as error:
+                return Photo(name, cuts, f"{job.source}: {error}")
         cuts.append(Cut(name, plate._replace(pixels=plate.pixels[:0]), file))
     return Photo(name, cuts)
 

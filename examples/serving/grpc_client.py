@@ -55,16 +55,19 @@ def main() -> None:
     parser.add_argument("--target", default="localhost:8500")
     parser.add_argument("--model", default="plates_quick")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
+    targets = [given.output / path.with_suffix(".png").name for path in given.pictures]
+    if len(set(targets)) < len(targets):
+        sys.exit("error: two results would get one name; restore them one by one")
     try:
+        given.output.mkdir(parents=True, exist_ok=True)
         files = [path.read_bytes() for path in given.pictures]
         restored = restore_files(connect(given.target), files, given.model)
+        for target, file in zip(targets, restored, strict=True):
+            target.write_bytes(file)
     except OSError as error:
         sys.exit(f"error: {error}")
     except grpc.RpcError as error:
         sys.exit(f"error: {error.code().name}: {error.details()}")
-    for path, file in zip(given.pictures, restored, strict=True):
-        (given.output / path.with_suffix(".png").name).write_bytes(file)
 
 
 if __name__ == "__main__":

@@ -53,13 +53,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     parser.add_argument("--url", default="http://localhost:8501/v1/models/plates_quick")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
+    targets = [given.output / path.with_suffix(".png").name for path in given.pictures]
+    if len(set(targets)) < len(targets):
+        sys.exit("error: two results would get one name; restore them one by one")
     try:
+        given.output.mkdir(parents=True, exist_ok=True)
         restored = restore([path.read_bytes() for path in given.pictures], given.url)
+        for target, file in zip(targets, restored, strict=True):
+            target.write_bytes(file)
     except (OSError, RuntimeError) as error:
         sys.exit(f"error: {error}")
-    for path, file in zip(given.pictures, restored, strict=True):
-        (given.output / path.with_suffix(".png").name).write_bytes(file)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ that its Python connects to; the browser's requests are recorded too.
 from __future__ import annotations
 
 import io
+import json
 import mimetypes
 import os
 import re
@@ -16,6 +17,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -342,6 +345,19 @@ def test_nothing_is_kept_and_nothing_leaves_the_machine(server, chromium, visito
     called = server.connections.read_text().splitlines()
     ours = ("('127.0.0.1', ", "'127.0.0.1'", "'localhost'", "'::1'", "('::1', ", "None")
     assert [line for line in called if not line.startswith(ours)] == []
+
+
+def test_there_is_no_way_past_the_queue(server):
+    body = json.dumps({"data": [None]}).encode()
+    for name in ("restore", "take", "plates"):
+        request = urllib.request.Request(
+            f"{server.address}gradio_api/run/{name}",
+            body,
+            {"Content-Type": "application/json"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=30)
+        assert caught.value.code == 404
 
 
 def test_a_second_server_on_the_port_is_refused(server):
