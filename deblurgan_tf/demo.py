@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.terminal import say
 
 # Gradio and TensorFlow take seconds to import; --help does without.
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 
 SWEEP = 60.0  # seconds between two looks for files that nobody needs any more
 
-console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def say(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class DemoError(ValueError):

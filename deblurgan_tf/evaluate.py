@@ -15,15 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from deblurgan_tf import images, plates
 from deblurgan_tf.comparison import network, report, workers
@@ -35,6 +26,7 @@ from deblurgan_tf.comparison.records import Records, RecordsError, locked
 from deblurgan_tf.comparison.tasks import Settings, Task, file_hash, perform
 from deblurgan_tf.progress import spoken
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.terminal import console, counting_bar, say
 
 EVERY = 15.0  # seconds between two lines about the progress where there is no bar
 KILLED = (
@@ -42,19 +34,11 @@ KILLED = (
     "--workers or leave the picture out"
 )
 
-console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 class UsageError(ValueError):
     """Options that do not go together; the message says which."""
-
-
-def say(text: str, style: str | None = None) -> None:
-    # A file's name may hold bytes that are not UTF-8.
-    text = text.encode(errors="surrogateescape").decode(errors="replace")
-    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(
@@ -219,17 +203,7 @@ def _results(
             f"{outdated} results of before are of other pictures, options, model or "
             "version and are made anew"
         )
-    bar = Progress(
-        TextColumn("{task.description}"),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    bar = counting_bar("{task.description}")
     begun = told = time.monotonic()
     with bar:
         shown = bar.add_task("evaluating", total=len(tasks), completed=len(results))

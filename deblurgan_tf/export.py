@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.terminal import say
 
 # TensorFlow takes seconds to import, which --help does without.
 if TYPE_CHECKING:
@@ -33,16 +33,11 @@ _NEEDED = {  # format -> extra, its modules
     "litert": ("litert", ("ai_edge_litert",)),
 }
 
-console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 class UsageError(ValueError):
     """What was asked for cannot be done; the message says what to do instead."""
-
-
-def say(text: object, style: str | None = None) -> None:
-    console.print(str(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(

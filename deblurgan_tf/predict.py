@@ -16,15 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from deblurgan_tf import images
 from deblurgan_tf.inputs import InputError, Job, gather
@@ -32,21 +23,14 @@ from deblurgan_tf.pipeline import Outcome, Pipeline
 from deblurgan_tf.plate_boxes import BoxError, parse_box
 from deblurgan_tf.resources import DEFAULT_MODEL
 from deblurgan_tf.restoration import Restoration
+from deblurgan_tf.terminal import counting_bar, say
 
 # TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
 # --help does without. So it is imported inside the functions that compute.
 if TYPE_CHECKING:
     from deblurgan_tf.restorer import Restorer
 
-console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def say(text: str, style: str | None = None) -> None:
-    # A file's name may hold bytes that are not UTF-8.
-    text = text.encode(errors="surrogateescape").decode(errors="replace")
-    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def restore_all(
@@ -59,17 +43,7 @@ def restore_all(
     """
     wanted = [job for job in jobs if overwrite or not job.target.exists()]
     pictures = [job for job in wanted if not job.is_video]
-    bar = Progress(
-        TextColumn("restoring"),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    bar = counting_bar("restoring")
     with Pipeline(pictures) as pipeline:
         restorer = _load(model, options) if wanted else None
         there = set(jobs) - set(wanted)

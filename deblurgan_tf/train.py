@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import numpy as np
 import tensorflow as tf
 import typer
-from rich.console import Console
 
 from deblurgan_tf import config as configs
 from deblurgan_tf import images, plots, runs
@@ -31,18 +30,13 @@ from deblurgan_tf.progress import TrainingBar
 from deblurgan_tf.restorer import Restorer
 from deblurgan_tf.steps import State, make_train_step, new_state
 from deblurgan_tf.stopping import StopSignal
+from deblurgan_tf.terminal import console, say
 from deblurgan_tf.validation import Validation
 from deblurgan_tf.vgg19 import WeightsUnavailable
 
 SAMPLES = 4  # validation pictures that are drawn
 
-console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def say(text: str, style: str | None = None) -> None:
-    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class NotFinite(RuntimeError):

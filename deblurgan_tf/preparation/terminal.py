@@ -9,26 +9,11 @@ from collections.abc import Callable, Iterator
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from deblurgan_tf.preparation.data_check import SEVERITY, Problem
+from deblurgan_tf.terminal import counting_bar, say
 
 SHOWN = 10  # problems of a kind on the terminal; --report has them all
-
-console = Console(stderr=True)
-
-
-def say(text: str, style: str | None = None) -> None:
-    # A file's name may hold bytes that are not UTF-8.
-    text = text.encode(errors="surrogateescape").decode(errors="replace")
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def refuse(error: Exception | str) -> typer.Exit:
@@ -41,8 +26,7 @@ def show_problems(problems: list[Problem], pictures: dict[str, int]) -> None:
     out = Console()  # the report is the result, so it goes to standard output
 
     def tell(text: str, style: str | None = None) -> None:
-        text = text.encode(errors="surrogateescape").decode(errors="replace")
-        out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        say(text, style, out)
 
     tell(", ".join(f"{count} {what} pictures" for what, count in pictures.items()))
     for kind, severity in SEVERITY.items():
@@ -61,17 +45,7 @@ def show_problems(problems: list[Problem], pictures: dict[str, int]) -> None:
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar; what is yielded advances it by one. Ctrl-C and SIGTERM end the command."""
-    bar = Progress(
-        TextColumn(what),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    bar = counting_bar(what)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         with bar:
