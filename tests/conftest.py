@@ -1,4 +1,4 @@
-"""What has to be so before TensorFlow is imported by any test, and before any begins."""
+"""What has to be so before TensorFlow is imported, and before any test begins."""
 
 import os
 import signal

@@ -357,7 +357,8 @@ def test_there_is_no_way_past_the_queue(server):
         )
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(request, timeout=30)
-        assert caught.value.code == 404
+        with caught.value as answer:
+            assert answer.code == 404
 
 
 def test_a_second_server_on_the_port_is_refused(server):
