@@ -26,6 +26,7 @@ from deblurgan_tf.comparison.records import Records, RecordsError, locked
 from deblurgan_tf.comparison.tasks import Settings, Task, file_hash, perform
 from deblurgan_tf.progress import spoken
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import console, counting_bar, say
 
 EVERY = 15.0  # seconds between two lines about the progress where there is no bar
@@ -123,7 +124,7 @@ def main(
     The same command goes on where it was stopped. Exit codes: 0 all went well, 1 some
     picture failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         names, folders = chosen(methods), others(restored or [])
         _check_numbers(kernel_size, limit, count, rows, processes)
@@ -321,10 +322,6 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _terminate(*_: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import say
 
 # TensorFlow takes seconds to import, which --help does without.
@@ -91,7 +92,7 @@ def main(
     differs is not kept. Exit codes: 0 exported, 1 it differs or cannot be
     converted, 2 wrong usage or model.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         _check(format, output, version, max_pixels, quantize)
         restorer, origin = _load(model)
@@ -256,10 +257,6 @@ def _beside(target: Path) -> Iterator[Path]:
         yield place / target.name
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _terminate(*_: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -130,16 +130,9 @@ def matched(found: Sequence[Box], given: Sequence[Box]) -> int:
     return int(same[rows, columns].sum())
 
 
-def precision_recall_f1(
-    found: Sequence[Box], given: Sequence[Box]
-) -> tuple[float, float, float]:
-    """The shares of the found boxes that are right and of the given that were found,
-    and their harmonic mean; NaN where a share is of nothing."""
-    return rates(matched(found, given), len(found), len(given))
-
-
 def rates(matched: float, found: float, given: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 from numbers of boxes, of one or of many pictures."""
+    """Precision, recall and F1 from numbers of boxes, of one or of many pictures; NaN
+    where a share is of nothing."""
 
     def share(part: float, whole: float) -> float:
         return part / whole if whole else math.nan

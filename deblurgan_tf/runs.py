@@ -25,6 +25,7 @@ from deblurgan_tf import config as configs
 from deblurgan_tf import provenance
 from deblurgan_tf.atomic import write_atomically, write_text
 from deblurgan_tf.config import Config
+from deblurgan_tf.json_lines import read_lines
 from deblurgan_tf.steps import State
 
 KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
@@ -170,16 +171,7 @@ def append_log(run: Path, record: dict[str, Any]) -> None:
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    path = run / "log.jsonl"
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break  # the last line of a run that was killed while it wrote
-    return records
+    return read_lines(run / "log.jsonl")
 
 
 def cut_log(run: Path, step: int) -> None:

@@ -1,8 +1,14 @@
-"""Stopping a training between two steps."""
+"""Being stopped: a training between two steps, other commands where they are."""
 
 from __future__ import annotations
 
 import signal
+from typing import NoReturn
+
+
+def terminate(*_: object) -> NoReturn:
+    """What SIGTERM does to a command that can be stopped anywhere: clean up, 143."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 class StopSignal:
@@ -28,4 +34,4 @@ class StopSignal:
     def leave(self) -> None:
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(128 + signal.SIGTERM)
+        terminate()

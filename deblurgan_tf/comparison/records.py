@@ -22,6 +22,7 @@ from typing import Any
 
 from deblurgan_tf.atomic import write_text
 from deblurgan_tf.comparison.tasks import Task, file_hash
+from deblurgan_tf.json_lines import read_lines
 
 
 class RecordsError(RuntimeError):
@@ -51,7 +52,7 @@ class Records:
         for half in output.glob("restored/**/.*.tmp"):
             half.unlink()  # of a process that was killed while it wrote
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        for line in _read(self.file):
+        for line in read_lines(self.file):
             key = line["method"], line["file"]
             if key not in anew:
                 self.lines[key] = line
@@ -100,18 +101,6 @@ class Records:
             stream.flush()
             os.fsync(stream.fileno())
         self.lines[task.key] = line
-
-
-def _read(file: Path) -> list[dict[str, Any]]:
-    if not file.exists():
-        return []
-    lines = []
-    for text in file.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break  # the last line of a process that was killed while it wrote
-    return lines
 
 
 def _line(line: dict[str, Any]) -> str:

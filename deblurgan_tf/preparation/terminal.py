@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from deblurgan_tf.preparation.data_check import SEVERITY, Problem
+from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import counting_bar, say
 
 SHOWN = 10  # problems of a kind on the terminal; --report has them all
@@ -46,7 +47,7 @@ def show_problems(problems: list[Problem], pictures: dict[str, int]) -> None:
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar; what is yielded advances it by one. Ctrl-C and SIGTERM end the command."""
     bar = counting_bar(what)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         with bar:
             task = bar.add_task("", total=total)
@@ -55,7 +56,3 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(*_: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
