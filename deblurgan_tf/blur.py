@@ -6,6 +6,7 @@ sample is the same in any batch, on any replica and after a resume.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import scipy.fft
@@ -18,6 +19,7 @@ from deblurgan_tf.seeds import normal, uniform
 
 # They tell the uses of a sample's seed apart (layers.py uses small numbers).
 KERNEL_SALT, STRENGTH_SALT, NOISE_SALT = 1001, 1002, 1003
+TONE_SALT, SOFTNESS_SALT, JPEG_SALT, MARGIN_SALT = 1005, 1006, 1007, 1008
 
 
 class Degradation(NamedTuple):
@@ -26,9 +28,23 @@ class Degradation(NamedTuple):
     kernels: tf.Tensor  # (count, canvas, canvas)
     noise: tuple[float, float]  # standard deviation, grey levels of 255
     gamma: float
+    softness: tuple[float, float] = (0.0, 0.0)  # deviation of a Gaussian, pixels
+    jpeg: tuple[int, int] | None = None  # qualities
+    tone: float = 0.0
+    margin: int = 0
 
 
-def degradation(config: Blur, seed: int) -> Degradation:
+class Degraded(NamedTuple):
+    """What `training_pairs` makes of a batch of sharp pictures."""
+
+    blurred: tf.Tensor  # (N, H, W, 3) in [-1, 1], on the 256 levels of 8 bits
+    sharp: tf.Tensor  # the same shape, as the blurred one would be without blur
+    kernels: tf.Tensor  # (N, canvas, canvas)
+
+
+def degradation(
+    config: Blur, seed: int, tone: float = 0.0, margin: int = 0
+) -> Degradation:
     """Makes the bank of kernels that the config describes."""
     kernels = kernel_bank(
         config.kind,
@@ -39,7 +55,15 @@ def degradation(config: Blur, seed: int) -> Degradation:
         config.exposures,
         seed,
     )
-    return Degradation(kernels, config.noise, config.gamma)
+    return Degradation(
+        kernels,
+        config.noise,
+        config.gamma,
+        config.softness,
+        config.jpeg,
+        tone,
+        margin,
+    )
 
 
 def degrade(sharp: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> tf.Tensor:
@@ -51,8 +75,103 @@ def degrade(sharp: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> tf.Tensor:
     real picture has.
     """
     kernels = draw_kernels(how.kernels, seeds)
-    noisy = add_noise(blur(sharp, kernels, how.gamma), how.noise, seeds)
-    return to_float(to_uint8(noisy))
+    return _photographed(blur(sharp, kernels, how.gamma), how, seeds)
+
+
+def training_pairs(sharp: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> Degraded:
+    """`degrade` of pictures in another light and softer, cut out of what was blurred.
+
+    sharp: float32 (N, H, W, 3) in [-1, 1]; seeds: integers (N,), one per sample. The
+    results are smaller by `how.margin`.
+    """
+    sharp = soften(change_tone(sharp, how.tone, seeds), how.softness, seeds)
+    kernels = draw_kernels(how.kernels, seeds)
+    blurred = blur(sharp, kernels, how.gamma)
+    blurred, sharp = cut_margin((blurred, sharp), how.margin, seeds)
+    return Degraded(_photographed(blurred, how, seeds), sharp, kernels)
+
+
+def _photographed(blurred: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> tf.Tensor:
+    noisy = to_float(to_uint8(add_noise(blurred, how.noise, seeds)))
+    return compress(noisy, how.jpeg, seeds)
+
+
+def change_tone(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tensor:
+    """Random contrast, brightness and colour, in this order; (N, H, W, 3) in [-1, 1].
+
+    With strength 1 contrast falls to 0.3 or rises to 1.2, brightness moves by up to 0.7
+    as far as the range allows on average, and each colour's gain by up to 0.15.
+    """
+    if strength == 0.0:
+        return sharp
+    draws = 2.0 * uniform(seeds, 5, TONE_SALT) - 1.0
+    contrast = 1.0 + strength * tf.where(
+        draws[:, 0] < 0.5, 0.7 * (draws[:, 0] - 0.5) / 1.5, 0.4 * (draws[:, 0] - 0.5)
+    )
+    mean = tf.reduce_mean(sharp, axis=[1, 2, 3])
+    room = 0.7 * (1.0 - tf.minimum(contrast, 1.0)) + 0.1
+    place = tf.clip_by_value(mean, -0.6, 0.6) + strength * room * draws[:, 1]
+    gain = contrast[:, None] * (1.0 + 0.15 * strength * draws[:, 2:])
+    changed = (sharp - mean[:, None, None, None]) * gain[:, None, None, :]
+    return tf.clip_by_value(changed + place[:, None, None, None], -1.0, 1.0)
+
+
+def soften(
+    sharp: tf.Tensor, softness: tuple[float, float], seeds: tf.Tensor
+) -> tf.Tensor:
+    """Blurs each picture by a small Gaussian: real ones are never as sharp as drawn
+    ones. softness: its deviation is drawn between these, pixels."""
+    if softness[1] == 0.0:
+        return sharp
+    low, high = softness
+    deviation = low + (high - low) * uniform(seeds, 1, SOFTNESS_SALT)
+    reach = math.ceil(3 * high)
+    offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
+    bell = tf.exp(-0.5 * tf.square(offsets / tf.maximum(deviation, 0.05)))
+    bell /= tf.reduce_sum(bell, axis=1, keepdims=True)
+    return tf.clip_by_value(convolve(sharp, bell[:, :, None] * bell[:, None]), -1, 1)
+
+
+def cut_margin(pictures: tuple, margin: int, seeds: tf.Tensor) -> tuple:
+    """Cuts `margin` pixels off the height and width, at sides drawn for each sample."""
+    if margin == 0:
+        return pictures
+    height, width = pictures[0].shape[1] - margin, pictures[0].shape[2] - margin
+    start = tf.cast(uniform(seeds, 2, MARGIN_SALT) * (margin + 1.0), tf.int32)
+    rows = start[:, :1] + tf.range(height)
+    columns = start[:, 1:] + tf.range(width)
+    return tuple(
+        tf.gather(
+            tf.gather(x, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1
+        )
+        for x in pictures
+    )
+
+
+def compress(
+    blurred: tf.Tensor, quality: tuple[int, int] | None, seeds: tf.Tensor
+) -> tf.Tensor:
+    """Passes half of the pictures through a JPEG of a quality drawn between these."""
+    if quality is None:
+        return blurred
+    draws = uniform(seeds, 2, JPEG_SALT)
+    low, high = quality
+    level = tf.cast(low + draws[:, 1] * (high - low + 1.0), tf.int32)
+
+    def passed(inputs: tuple) -> tf.Tensor:
+        picture, chosen, level = inputs
+        return tf.cond(
+            chosen,
+            lambda: tf.image.adjust_jpeg_quality(picture, level),
+            lambda: picture,
+        )
+
+    values = (blurred + 1.0) / 2.0
+    values = tf.map_fn(
+        passed, (values, draws[:, 0] < 0.5, level), fn_output_signature=tf.float32
+    )
+    values = tf.ensure_shape(values, blurred.shape)
+    return to_float(to_uint8(values * 2.0 - 1.0))
 
 
 def draw_kernels(bank: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:

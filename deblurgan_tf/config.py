@@ -95,6 +95,11 @@ class Data(Section):
         Annotated[int, Field(ge=16)],  # width
     ] = (128, 192)
     flip: bool = True  # left to right, half of the samples; not for text
+    # strength of random brightness, contrast and colour, 0 to 1
+    tone: Annotated[float, Field(ge=0, le=1)] = 0.0
+    # pixels of the surroundings that are blurred with a crop and cut away then, so that
+    # borders hold light from outside; 0: borders are reflected
+    margin: Annotated[int, Field(ge=0)] = 0
     batch: Positive = 1
     validation: Annotated[int, Field(ge=0)] = 32
 
@@ -121,7 +126,8 @@ def _check_source(part: Data | MixPart) -> None:
 
 
 class Blur(Section):
-    kind: Literal["trajectory", "linear", "defocus"] = "trajectory"
+    # mixed: seven of ten kernels are trajectories, two are lines, one is a disc
+    kind: Literal["trajectory", "linear", "defocus", "mixed"] = "trajectory"
     # side of a kernel, pixels
     canvas: Annotated[int, Field(ge=5, le=511), AfterValidator(_odd)] = 65
     # trajectory: its length at exposure 1; linear, defocus: the largest one; pixels
@@ -137,6 +143,20 @@ class Blur(Section):
         tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]],
         AfterValidator(_range),
     ] = (0.0, 2.0)
+    # the sharp picture is softened first, by a Gaussian of a deviation drawn between
+    # these; pixels
+    softness: Annotated[
+        tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0, le=3)]],
+        AfterValidator(_range),
+    ] = (0.0, 0.0)
+    # half of the blurred pictures pass through a JPEG of a quality drawn between these
+    jpeg: (
+        Annotated[
+            tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=100)]],
+            AfterValidator(_range),
+        ]
+        | None
+    ) = None
     # light = value ** gamma is what is blurred; 1: the values themselves
     gamma: Annotated[float, Field(ge=1, le=3)] = 1.0
     kernels: Positive = 4096  # size of the bank made at the start
@@ -154,8 +174,11 @@ class Blur(Section):
 
 
 class Model(Section):
-    generator: Literal["resnet"] = "resnet"
-    width: Positive = 64
+    # resnet: DeblurGAN's; unrolled: finds the kernel and undoes it
+    generator: Literal["resnet", "unrolled"] = "resnet"
+    width: Positive = 64  # channels of the first convolutions
+    # unrolled: each level doubles the largest kernel: 9, 15, 29, 57 pixels
+    levels: Annotated[int, Field(ge=1, le=4)] = 4
     blocks: Annotated[int, Field(ge=0)] = 9
     convolutions: Literal[1, 2] = 2
     upsample: Literal["transpose", "resize"] = "transpose"
@@ -169,6 +192,10 @@ class Loss(Section):
     adversarial_weight: Annotated[float, Field(ge=0)] = 1.0
     penalty_weight: Annotated[float, Field(ge=0)] = 10.0
     content: Annotated[Content, Field(min_length=1)] = {"vgg19": 100.0}
+    # weights of what the unrolled generator finds on its way: its guesses of the sharp
+    # picture (Charbonnier) and its kernels (L1), means over its rounds
+    guesses: Annotated[float, Field(ge=0)] = 0.0
+    kernels: Annotated[float, Field(ge=0)] = 0.0
     # "imagenet": Keras's download; else a .npz or .h5 file of VGG19 weights
     vgg19_weights: str = "imagenet"
     # what takes the place of vgg19 where its weights are not to be had; null: stop
@@ -192,6 +219,8 @@ class Loss(Section):
 
 
 class Train(Section):
+    # a shipped model's name, a run or a .keras file: its layers' weights are the start
+    start_from: str | None = None
     epochs: Positive | None = 300
     steps: Positive | None = None
     critic_steps: Positive = 5
@@ -241,6 +270,16 @@ class Config(Section):
                 f"data.crop {list(self.data.crop)} is too small for blur.canvas "
                 f"{self.blur.canvas}: reflected borders need more than "
                 f"{self.blur.canvas // 2} pixels a side"
+            )
+        staged = self.loss.guesses > 0 or self.loss.kernels > 0
+        if staged and self.model.generator != "unrolled":
+            raise ValueError(
+                "loss.guesses and loss.kernels are for model.generator unrolled; set "
+                "them to 0"
+            )
+        if self.loss.kernels > 0 and self.data.source == "pairs":
+            raise ValueError(
+                "loss.kernels needs kernels, and pairs have none; set it to 0"
             )
         endless = self.data.source == "plates" and self.data.count is None
         if endless and self.train.steps is None:

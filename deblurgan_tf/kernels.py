@@ -33,9 +33,31 @@ def kernel_bank(
 
     kind: "trajectory" (each draws one of `intensities` and one of `exposures`; the
     whole path is `length` pixels long), "linear" (a straight line of 1 to `length`
-    pixels in a random direction) or "defocus" (a disc of 1 to `length` pixels across).
+    pixels in a random direction), "defocus" (a disc of 1 to `length` pixels across) or
+    "mixed": seven of ten are trajectories, two are lines; the tenth is a disc of up to
+    a quarter of `length` across, since lenses are out of focus by less than cameras
+    shake.
     """
     check_fits(length, canvas)
+    if kind == "mixed":
+        lines, disks = round(0.2 * count), round(0.1 * count)
+        parts = {"trajectory": count - lines - disks, "linear": lines, "defocus": disks}
+        return tf.concat(
+            [
+                kernel_bank(
+                    part,
+                    number,
+                    canvas,
+                    max(length / 4, 1.0) if part == "defocus" else length,
+                    intensities,
+                    exposures,
+                    seed,
+                )
+                for part, number in parts.items()
+                if number
+            ],
+            axis=0,
+        )
     seeds = tf.random.split([seed, -1], 4)
     if kind == "defocus":
         diameters = tf.random.stateless_uniform([count], seeds[0], 1.0, length)
@@ -53,7 +75,9 @@ def kernel_bank(
         fractions = _choose(exposures, count, seeds[1])
         paths = trajectories(anxiety, length, seeds[2])
     else:
-        raise ValueError(f"kind must be trajectory, linear or defocus; got {kind!r}")
+        raise ValueError(
+            f"kind must be trajectory, linear, defocus or mixed; got {kind!r}"
+        )
     return tf.concat(
         [
             splat(
@@ -192,6 +216,19 @@ def discs(diameters: tf.Tensor, canvas: int) -> tf.Tensor:
     edge = diameters[:, None, None] / 2.0
     kernels = tf.clip_by_value(edge + 0.5 - distance, 0.0, 1.0)
     return kernels / tf.reduce_sum(kernels, axis=[1, 2], keepdims=True)
+
+
+def reduced(kernels: tf.Tensor, factor: int, reach: int) -> tf.Tensor:
+    """The kernels for pictures reduced by `factor`: (N, 2 reach + 1, 2 reach + 1).
+
+    kernels: (N, K, K). Each entry is shared bilinearly between its four neighbours on
+    the coarser grid, so sum and centroid stay, but for what lies beyond `reach`.
+    """
+    half = kernels.shape[1] // 2
+    places = tf.range(-half, half + 1, dtype=tf.float32) / factor
+    offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
+    share = tf.maximum(1.0 - tf.abs(offsets[:, None] - places), 0.0)
+    return tf.einsum("ji,nik,lk->njl", share, kernels, share)
 
 
 def _choose(values: tuple[float, ...], count: int, seed: tf.Tensor) -> tf.Tensor:

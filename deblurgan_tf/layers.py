@@ -69,6 +69,32 @@ class CropLike(keras.layers.Layer):
         return (*reference[:3], pictures[3])
 
 
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class DoubledPicture(keras.layers.Layer):
+    """Pictures of twice the size, linear between the middles of the old pixels.
+
+    (N, H, W, C) -> (N, 2 H, 2 W, C). UpSampling2D's bilinear interpolation, which in
+    Keras 3.15 cannot be traced for sizes that are not known.
+    """
+
+    def call(self, pictures):
+        for axis in (1, 2):
+            size = ops.shape(pictures)[axis]
+            place = ops.arange(size, dtype="int32")
+            before = ops.take(pictures, ops.maximum(place - 1, 0), axis=axis)
+            after = ops.take(pictures, ops.minimum(place + 1, size - 1), axis=axis)
+            both = [0.75 * pictures + 0.25 * side for side in (before, after)]
+            shape = list(ops.shape(pictures))
+            shape[axis] = 2 * size
+            pictures = ops.reshape(ops.stack(both, axis=axis + 1), shape)
+        return pictures
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, channels = input_shape
+        sizes = (None if size is None else 2 * size for size in (height, width))
+        return (count, *sizes, channels)
+
+
 @contextlib.contextmanager
 def dropout_seeds(seeds) -> Iterator[None]:
     """Gives the `SampleDropout` layers that are called inside it their seeds.

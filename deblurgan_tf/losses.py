@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from deblurgan_tf.kernels import reduced as reduced_kernels
 from deblurgan_tf.vgg19 import Vgg19Features
 
 
@@ -94,6 +95,45 @@ def l2(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
 def charbonnier(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """Mean of sqrt(difference^2 + 0.001^2) (Lai et al. 2017): smooth at 0, else l1."""
     return tf.reduce_mean(tf.sqrt(tf.square(restored - sharp) + 1e-6))
+
+
+def reduced(pictures: tf.Tensor, factor: int) -> tf.Tensor:
+    """Pictures reduced by a whole factor, each pixel the mean of those it covers."""
+    if factor == 1:
+        return pictures
+    return tf.nn.avg_pool2d(pictures, factor, factor, "VALID")
+
+
+def guesses_loss(guesses: list[tuple[tf.Tensor, int]], sharp: tf.Tensor) -> tf.Tensor:
+    """Charbonnier of guesses of the sharp picture in smaller sizes, mean over them.
+
+    guesses: each with the factor by which it is smaller. They may go on beyond the
+    sharp picture at the bottom and right, where the network padded it; a coarse pixel
+    that lies there in part is left out.
+    """
+    losses = []
+    for guess, factor in guesses:
+        target = reduced(sharp, factor)
+        losses.append(
+            charbonnier(guess[:, : target.shape[1], : target.shape[2]], target)
+        )
+    return tf.add_n(losses) / len(losses)
+
+
+def kernels_loss(
+    found: list[tuple[tf.Tensor, int]], true: tf.Tensor, known: tf.Tensor
+) -> tf.Tensor:
+    """Sum of |found - true| over a kernel (0 to 2), mean over the samples and rounds.
+
+    found: kernels (N, K, K, 1), each with the factor by which its picture is smaller;
+    true: (N, C, C); known: bool (N,), False for samples whose kernel is not known.
+    """
+    total = tf.constant(0.0)
+    for kernels, factor in found:
+        target = reduced_kernels(true, factor, kernels.shape[1] // 2)
+        apart = tf.reduce_sum(tf.abs(kernels[..., 0] - target), axis=[1, 2])
+        total += tf.reduce_mean(tf.where(known, apart, 0.0))
+    return total / len(found)
 
 
 def content_loss(

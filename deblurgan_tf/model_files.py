@@ -93,6 +93,23 @@ def open_model(path: Path) -> keras.Model:
     return model
 
 
+def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
+    """Copies the weights of layers of one name and of equal shapes; returns the names.
+
+    The other layers of `target` keep theirs.
+    """
+    copied = []
+    known = {layer.name: layer for layer in source.layers if layer.weights}
+    for layer in target.layers:
+        if not layer.weights or layer.name not in known:
+            continue
+        weights = known[layer.name].get_weights()
+        if [x.shape for x in weights] == [tuple(x.shape) for x in layer.weights]:
+            layer.set_weights(weights)
+            copied.append(layer.name)
+    return copied
+
+
 def _config(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:

@@ -18,12 +18,15 @@ from deblurgan_tf.layers import (
     PadToMultiple,
     SampleDropout,
 )
+from deblurgan_tf.unrolled import unrolled_generator
 
 
 def build_generator(
     config: Model, seed: int = 0, dtype: str = "float32"
 ) -> keras.Model:
     """The generator that the config names; `dtype` is a Keras dtype policy."""
+    if config.generator == "unrolled":
+        return unrolled_generator(config.levels, config.width, seed, dtype)
     return resnet_generator(
         width=config.width,
         blocks=config.blocks,

@@ -7,6 +7,8 @@ import math
 import keras
 from keras import layers
 
+from deblurgan_tf.layers import DoubledPicture
+
 _POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
@@ -50,6 +52,8 @@ def _step(operation: object) -> tuple[float, float]:
     if isinstance(operation, layers.UpSampling2D):
         nearest = operation.interpolation == "nearest"
         return 0 if nearest else 1, 1 / operation.size[0]
+    if isinstance(operation, DoubledPicture):
+        return 1, 0.5
     if isinstance(operation, keras.Model):
         return reach(operation), 1
     return 0, 1

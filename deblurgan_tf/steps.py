@@ -13,18 +13,25 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from deblurgan_tf.blur import Degradation, degrade
+from deblurgan_tf.blur import Degradation, Degraded, cut_margin, training_pairs
 from deblurgan_tf.config import Config
 from deblurgan_tf.images import to_float
 from deblurgan_tf.layers import dropout_seeds
-from deblurgan_tf.losses import ADVERSARIAL, Adversarial, gradient_penalty
+from deblurgan_tf.losses import (
+    ADVERSARIAL,
+    Adversarial,
+    gradient_penalty,
+    guesses_loss,
+    kernels_loss,
+)
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.seeds import sample_seeds, uniform
+from deblurgan_tf.spectral import KernelStep
+from deblurgan_tf.unrolled import stages
 
 ALPHA_SALT = 1004  # seeds of the penalty's interpolation, see blur.py
 
-CONTENT_LOSSES = ("content", "generator")
-LOSSES = ("critic", "penalty", "content", "adversarial", "generator")
+CRITIC_LOSSES = ("critic", "penalty")
 
 Losses = dict[str, tf.Tensor]
 
@@ -45,7 +52,7 @@ class State:
     @property
     def loss_names(self) -> tuple[str, ...]:
         """The names of the losses, in the order of `sums`."""
-        return CONTENT_LOSSES if self.critic is None else LOSSES
+        return _loss_names(self.critic is not None, is_staged(self.generator))
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """All of the state, for saving and strict restoring."""
@@ -62,6 +69,21 @@ class State:
                 "critic_optimizer": self.critic_optimizer,
             }
         return tf.train.Checkpoint(**parts)
+
+
+def _loss_names(critic: bool, staged: bool) -> tuple[str, ...]:
+    return (
+        *(CRITIC_LOSSES if critic else ()),
+        "content",
+        *(("adversarial",) if critic else ()),
+        *(("guesses", "kernels") if staged else ()),
+        "generator",
+    )
+
+
+def is_staged(generator: keras.Model) -> bool:
+    """Whether it finds kernels on its way, which can be told how good they are."""
+    return any(isinstance(layer, KernelStep) for layer in generator.layers)
 
 
 def new_state(config: Config) -> State:
@@ -81,7 +103,9 @@ def new_state(config: Config) -> State:
         critic=critic,
         critic_optimizer=critic_optimizer,
         step=tf.Variable(0, dtype=tf.int64, name="step"),
-        sums=tf.Variable(tf.zeros(len(LOSSES if critic else CONTENT_LOSSES))),
+        sums=tf.Variable(
+            tf.zeros(len(_loss_names(critic is not None, is_staged(generator))))
+        ),
         first_bad=tf.Variable([-1, -1], dtype=tf.int64),
     )
 
@@ -134,11 +158,37 @@ def make_train_step(
         losses = ADVERSARIAL[config.loss.adversarial]
         opponent = Opponent(state.critic, state.critic_optimizer, losses)
 
-    def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> tuple:
+    rounds = stages(state.generator) if is_staged(state.generator) else []
+    outputs = [state.generator.output]
+    for stage in rounds:
+        outputs += [state.generator.get_layer(name).output for name in stage[:2]]
+    forward = keras.Model(state.generator.input, outputs)
+
+    def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> Degraded:
         sharp = to_float(batch["sharp"])
-        given = to_float(batch["blurred"])
-        made = degrade(sharp, degradation, seeds)
-        return tf.where(batch["paired"][:, None, None, None], given, made), sharp
+        made = training_pairs(sharp, degradation, seeds)
+        given = (to_float(batch["blurred"]), sharp)
+        given = cut_margin(given, degradation.margin, seeds)
+        paired = batch["paired"][:, None, None, None]
+        return Degraded(
+            tf.where(paired, given[0], made.blurred),
+            tf.where(paired, given[1], made.sharp),
+            made.kernels,
+        )
+
+    def stage_losses(
+        found: list[tf.Tensor], true: Degraded, known: tf.Tensor
+    ) -> tuple[Losses, tf.Tensor]:
+        """How good guesses and kernels are, and their weighted sum."""
+        factors = [stage[2] for stage in rounds]
+        guesses = list(zip(found[::2], factors, strict=True))
+        kernels = list(zip(found[1::2], factors, strict=True))
+        losses = {
+            "guesses": guesses_loss(guesses, true.sharp),
+            "kernels": kernels_loss(kernels, true.kernels, known),
+        }
+        weights = {"guesses": config.loss.guesses, "kernels": config.loss.kernels}
+        return losses, tf.add_n([weights[name] * losses[name] for name in losses])
 
     def critic_step(
         opponent: Opponent, sharp: tf.Tensor, restored: tf.Tensor, alpha: tf.Tensor
@@ -194,10 +244,15 @@ def make_train_step(
     def train_step(batch: dict[str, tf.Tensor]) -> Losses:
         rate = learning_rate(config, state.step, total_steps)
         seeds = sample_seeds(config.seed, batch["position"])
-        blurred, sharp = pair(batch, seeds)
+        pairs = pair(batch, seeds)
+        sharp = pairs.sharp
 
+        further: Losses = {}
         with tf.GradientTape() as tape, dropout_seeds(seeds):
-            restored = state.generator(blurred, training=True)
+            found = forward(pairs.blurred, training=True)
+            restored, aside = found[0], tf.constant(0.0)
+            if rounds:
+                further, aside = stage_losses(found[1:], pairs, ~batch["paired"])
         losses = {}
         if opponent:
             opponent.optimizer.learning_rate.assign(rate)
@@ -207,12 +262,17 @@ def make_train_step(
             for turn in tf.range(config.train.critic_steps):
                 losses = critic_step(opponent, sharp, restored, alphas[:, turn])
         more, upstream = generator_gradient(restored, sharp)
-        losses = losses | more
+        losses = losses | more | further
+        losses["generator"] += aside
         note(losses)
 
         # The generator ran once: its gradient goes on from that of the restored batch.
         variables = state.generator.trainable_variables
-        gradients = tape.gradient(restored, variables, output_gradients=upstream)
+        gradients = tape.gradient(
+            [restored, aside],
+            variables,
+            output_gradients=[upstream, tf.ones_like(aside)],
+        )
         state.generator_optimizer.learning_rate.assign(rate)
         state.generator_optimizer.apply(gradients, variables)
         update_average()

@@ -18,7 +18,7 @@ import tensorflow as tf
 import typer
 
 from deblurgan_tf import config as configs
-from deblurgan_tf import images, plots, runs
+from deblurgan_tf import images, model_files, plots, runs
 from deblurgan_tf.atomic import write_atomically
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.config import Config, ConfigError
@@ -75,11 +75,14 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
             say(f"{run}: finished at step {int(state.step):,}; nothing to do")
             return state
         runs.cut_log(run, int(state.step))
+        if not checkpoint and config.train.start_from is not None:
+            _start_from(config.train.start_from, state)
         content = _content(config, run)
         # Now, so that a run that cannot begin leaves no config to be held to.
         runs.begin(run, config, names, arguments or sys.argv)
         say(f"making {config.blur.kernels:,} blur kernels")
-        how = degradation(config.blur, config.seed)
+        data = config.data
+        how = degradation(config.blur, config.seed, data.tone, data.margin)
         validation = Validation(source.validation, how, config.seed)
         step = make_train_step(config, state, content, how, total)
         batches = iter(training_batches(source, config, int(state.step)))
@@ -176,6 +179,20 @@ def _loop(
     writer.close()
     seconds = time.monotonic() - begun
     say(f"trained steps {first + 1:,} to {total:,} in {seconds:,.0f} s")
+
+
+def _start_from(name: str, state: State) -> None:
+    """Copies the weights of a model's layers into the new generator."""
+    start = model_files.open_model(model_files.find(name))
+    copied = model_files.copy_weights(start, state.generator)
+    if not copied:
+        raise model_files.ModelError(
+            f"train.start_from {name}: has no layer of this generator's; give a model "
+            "of the same kind and width"
+        )
+    state.average.set_weights(state.generator.get_weights())
+    count = sum(1 for layer in state.generator.layers if layer.weights)
+    say(f"starts from {name}: the weights of {len(copied)} of {count} layers")
 
 
 def _finite_weights(state: State) -> bool:
@@ -287,6 +304,7 @@ def main(
     except (
         ConfigError,
         DataError,
+        model_files.ModelError,
         WeightsUnavailable,
         runs.RunError,
         images.PictureError,

@@ -40,7 +40,7 @@ def open_source(config: Config) -> Source:
 
 
 def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
-    crop = config.data.crop
+    crop = _read(config.data)
     if part.source == "plates":
         return plates.plates(part, crop, validation, config.seed)
     if part.source == "folder":
@@ -53,6 +53,11 @@ def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
     return tfds_set(part, crop, validation)
 
 
+def _read(data: Data) -> tuple[int, int]:
+    """What is cut out of a picture: the crop and what is cut off after the blur."""
+    return data.crop[0] + data.margin, data.crop[1] + data.margin
+
+
 def training_batches(
     source: Source, config: Config, start_step: int
 ) -> Iterator[dict[str, tf.Tensor]]:
@@ -62,7 +67,7 @@ def training_batches(
     """
     data = config.data
     first = start_step * data.batch
-    samples = source.samples(config.seed, data.crop, data.flip, first)
+    samples = source.samples(config.seed, _read(data), data.flip, first)
     positions = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
     batches = (
         tf.data.Dataset.zip(samples, positions)

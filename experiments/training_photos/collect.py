@@ -1,0 +1,76 @@
+"""Cuts the photos to train on into tiles: python collect.py SOURCE... --output DIR.
+
+Every picture under the sources is reduced to a half, a third and a quarter (which
+removes noise and JPEG's blocks), and cut into tiles of 320x480. Tiles without detail
+are left out, and so is what is more than 40 tiles of one picture. The same sources give
+the same tiles.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from deblurgan_tf.sharpness import edge_width
+
+SCALES = (0.5, 0.35, 0.25)
+HEIGHT, WIDTH = 320, 480
+MOST = 40
+WEAKEST = 3.0  # mean absolute difference between neighbours in the busiest quarter
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def tiles(picture: np.ndarray) -> dict[str, np.ndarray]:
+    """The tiles of a picture (H, W, 3), by a name that says where they lie."""
+    found = {}
+    for scale in SCALES:
+        height, width = (round(size * scale) for size in picture.shape[:2])
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        for top in range(0, height - HEIGHT + 1, HEIGHT):
+            for left in range(0, width - WIDTH + 1, WIDTH):
+                tile = small[top : top + HEIGHT, left : left + WIDTH]
+                if is_detailed(tile):
+                    found[f"{width}-{top}-{left}"] = tile
+    return found
+
+
+def is_detailed(tile: np.ndarray) -> bool:
+    """Whether there are sharp edges, in more than a corner."""
+    grey = cv2.cvtColor(tile, cv2.COLOR_BGR2GRAY).astype(np.float64)
+    slopes = np.abs(np.diff(grey, axis=0))[:, 1:] + np.abs(np.diff(grey, axis=1))[1:]
+    if np.sort(slopes, axis=None)[-slopes.size // 4 :].mean() < WEAKEST:
+        return False
+    width = edge_width(grey)
+    return width is not None and width < 1.2
+
+
+def main(
+    sources: Annotated[list[Path], typer.Argument()],
+    output: Annotated[Path, typer.Option()],
+) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        for file in sorted(source.rglob("*")):
+            if file.suffix.lower() not in SUFFIXES or "screenshot" in file.name:
+                continue
+            picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            if picture is None:
+                print(f"{file}: cannot be read", file=sys.stderr)
+                continue
+            stem = "-".join(file.relative_to(source).with_suffix("").parts)
+            found = tiles(picture)
+            kept = sorted(found, key=lambda name: zlib.crc32(f"{stem}{name}".encode()))
+            for name in kept[:MOST]:
+                cv2.imwrite(str(output / f"{stem}-{name}.png"), found[name])
+            if kept:
+                print(f"{stem}: {len(kept[:MOST])} of {len(found)} tiles")
+
+
+if __name__ == "__main__":
+    typer.run(main)
