@@ -20,6 +20,7 @@ from deblurgan_tf.seeds import normal, uniform
 # They tell the uses of a sample's seed apart (layers.py uses small numbers).
 KERNEL_SALT, STRENGTH_SALT, NOISE_SALT = 1001, 1002, 1003
 TONE_SALT, SOFTNESS_SALT, JPEG_SALT, MARGIN_SALT = 1005, 1006, 1007, 1008
+VARYING_SALT, MASK_SALT, OTHER_SALT = 1009, 1010, 1011
 
 
 class Degradation(NamedTuple):
@@ -30,6 +31,7 @@ class Degradation(NamedTuple):
     gamma: float
     softness: tuple[float, float] = (0.0, 0.0)  # deviation of a Gaussian, pixels
     jpeg: tuple[int, int] | None = None  # qualities
+    varying: float = 0.0  # share of the samples
     tone: float = 0.0
     margin: int = 0
 
@@ -40,6 +42,7 @@ class Degraded(NamedTuple):
     blurred: tf.Tensor  # (N, H, W, 3) in [-1, 1], on the 256 levels of 8 bits
     sharp: tf.Tensor  # the same shape, as the blurred one would be without blur
     kernels: tf.Tensor  # (N, canvas, canvas)
+    invariant: tf.Tensor  # bool (N,): whether that kernel is the whole picture's
 
 
 def degradation(
@@ -61,6 +64,7 @@ def degradation(
         config.gamma,
         config.softness,
         config.jpeg,
+        config.varying,
         tone,
         margin,
     )
@@ -87,8 +91,33 @@ def training_pairs(sharp: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> Degr
     sharp = soften(change_tone(sharp, how.tone, seeds), how.softness, seeds)
     kernels = draw_kernels(how.kernels, seeds)
     blurred = blur(sharp, kernels, how.gamma)
+    invariant = uniform(seeds, 1, VARYING_SALT)[:, 0] >= how.varying
+    if how.varying > 0.0:
+        other = draw_kernels(how.kernels, seeds, OTHER_SALT)
+        share = half_planes(seeds, sharp.shape[1], sharp.shape[2])
+        share = tf.where(invariant[:, None, None, None], 1.0, share)
+        blurred = share * blurred + (1.0 - share) * blur(sharp, other, how.gamma)
     blurred, sharp = cut_margin((blurred, sharp), how.margin, seeds)
-    return Degraded(_photographed(blurred, how, seeds), sharp, kernels)
+    return Degraded(_photographed(blurred, how, seeds), sharp, kernels, invariant)
+
+
+def half_planes(seeds: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Soft masks: 1 on one side of a random line, 0 on the other.
+
+    Returns float32 (N, height, width, 1). The line goes through the middle half of the
+    picture; the step is a tenth of the picture to as wide as it. Blur under two
+    kernels, one on either side, is the simplest of Nagy and O'Leary's interpolations
+    (1998, "Restoring images degraded by spatially variant blur"): a part that moves, or
+    a camera that turns.
+    """
+    draws = uniform(seeds, 4, MASK_SALT)[:, :, None, None]
+    angle = 2.0 * math.pi * draws[:, 0]
+    x = tf.range(width, dtype=tf.float32) - width * (0.25 + 0.5 * draws[:, 1])
+    y = tf.range(height, dtype=tf.float32)[:, None]
+    y = y - height * (0.25 + 0.5 * draws[:, 2])
+    softness = max(height, width) * (0.1 + 0.9 * draws[:, 3])
+    distance = (tf.cos(angle) * x + tf.sin(angle) * y) / softness
+    return tf.clip_by_value(distance + 0.5, 0.0, 1.0)[..., None]
 
 
 def _photographed(blurred: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> tf.Tensor:
@@ -174,13 +203,15 @@ def compress(
     return to_float(to_uint8(values * 2.0 - 1.0))
 
 
-def draw_kernels(bank: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+def draw_kernels(
+    bank: tf.Tensor, seeds: tf.Tensor, salt: int = KERNEL_SALT
+) -> tf.Tensor:
     """One kernel of the bank per seed, turned or mirrored in one of eight ways.
 
     bank: (count, K, K), seeds: (N,) -> (N, K, K).
     """
     count = tf.cast(tf.shape(bank)[0], tf.float32)
-    draws = uniform(seeds, 2, KERNEL_SALT)
+    draws = uniform(seeds, 2, salt)
     kernels = tf.gather(bank, tf.cast(draws[:, 0] * count, tf.int32))
     way = tf.cast(draws[:, 1] * 8.0, tf.int32)
 

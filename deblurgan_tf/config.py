@@ -157,6 +157,8 @@ class Blur(Section):
         ]
         | None
     ) = None
+    # share of the samples whose blur differs from place to place
+    varying: Annotated[float, Field(ge=0, le=1)] = 0.0
     # light = value ** gamma is what is blurred; 1: the values themselves
     gamma: Annotated[float, Field(ge=1, le=3)] = 1.0
     kernels: Positive = 4096  # size of the bank made at the start
@@ -265,7 +267,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _together(self) -> Config:
-        if min(self.data.crop) <= self.blur.canvas // 2:
+        if min(self.data.crop) + self.data.margin <= self.blur.canvas // 2:
             raise ValueError(
                 f"data.crop {list(self.data.crop)} is too small for blur.canvas "
                 f"{self.blur.canvas}: reflected borders need more than "

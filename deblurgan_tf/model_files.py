@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
@@ -13,7 +14,9 @@ import keras
 
 # Its layers are registered when it is imported; a model is made of them.
 from deblurgan_tf import layers as layers
+from deblurgan_tf import spectral as spectral
 from deblurgan_tf.resources import resource
+from deblurgan_tf.unrolled import in_precision, is_staged
 
 PICTURES = (None, None, None, 3)
 
@@ -26,16 +29,20 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     """The .keras file of a shipped model's name, a run's folder or a file.
 
     A bare name is a shipped model first, so that it means the same in every folder;
-    ./NAME is always a path. Raises ModelError where there is nothing of that name.
+    ./NAME is always a path. Raises ModelError where there is nothing of that name, and
+    for a shipped model that was changed.
     """
     text = os.fspath(name_or_path)
-    path = Path(text)
     bare = os.path.basename(text) == text
     if bare:
         try:
-            return resource("assets", "models", f"{text}.keras")
+            path = resource("assets", "models", f"{text}.keras")
         except FileNotFoundError:
             pass
+        else:
+            check_shipped(path)
+            return path
+    path = Path(text)
     if path.is_dir():
         file = path / "generator.keras"
         if not file.is_file():
@@ -53,6 +60,17 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         "one with python -m deblurgan_tf.train, and give the run's folder or a .keras "
         "file with --model"
     )
+
+
+def check_shipped(path: Path) -> None:
+    """Raises ModelError for a shipped model that is not the one that was released."""
+    sums = (path.parent / "SHA256SUMS").read_text(encoding="ascii").split()
+    known = dict(zip(sums[1::2], sums[::2], strict=True))
+    if known.get(path.name) != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise ModelError(
+            f"{path}: is damaged, or not the model of this release (its SHA-256 is not "
+            "that in SHA256SUMS); install the package again"
+        )
 
 
 def shipped() -> list[str]:
@@ -168,6 +186,8 @@ def in_bfloat16(model: keras.Model) -> keras.Model:
     and the residual and what is added to it from the last one on, stay float32: eight
     bits of mantissa are fewer than a picture's.
     """
+    if is_staged(model):
+        return in_precision(model, "mixed_bfloat16")
     config = model.get_config()
     weighted = [n for n, layer in enumerate(model.operations) if _has_weights(layer)]
     inside = {layer.name for layer in model.operations[weighted[0] : weighted[-1]]}

@@ -15,11 +15,15 @@ from deblurgan_tf import images
 from deblurgan_tf.plate_boxes import Box, check_inside, grow
 from deblurgan_tf.plates import find_plates, read_plate
 
-# Plate models are trained on frames of 64x128 with plates of about 90 % of it. A plate
-# is brought to a width in this range (pixels; a plate less than twice as wide as high
-# to half of it in height); inside the range nothing is resampled. Wider is better for
-# weak blur, narrower for strong blur (experiments/plate_detection has the table).
+# ResNets for plates are trained on frames of 64x128 with plates of about 90 % of it. A
+# plate is brought to a width in this range (pixels; a plate less than twice as wide
+# as high to half of it in height); inside the range nothing is resampled. Wider is
+# better for weak blur, narrower for strong blur (experiments/plate_detection has the
+# table).
 WORK_WIDTH = (110, 150)
+# The same for a model that finds kernels, in sides of its largest kernel: 200 to 280
+# pixels for kernels of 57, in frames of 128x256.
+WORK_WIDTH_IN_KERNELS = (3.5, 4.9)
 # Found boxes are close to the plate: they are enlarged by these parts of their width
 # and height on each side, so that the soft edge lies off the text. Boxes given by hand
 # are taken as they are.
@@ -31,6 +35,9 @@ FEATHER = 0.12  # of the box's shorter side: how wide the soft edge is, inside t
 
 
 class Restorer(Protocol):
+    kernel: int | None
+    """Side of the largest kernel that the model finds, pixels; None: it finds none."""
+
     def restore(self, pixels: np.ndarray) -> np.ndarray:
         """Restores (H, W, 3) of uint8 or uint16; the result has its size and type."""
 
@@ -110,8 +117,9 @@ def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
     that was reduced keeps its finer detail, and a model that changes nothing gives the
     original exactly. The values may leave the range of the pixels a little.
     """
-    scale = work_scale(box)
-    room = CONTEXT * max(WORK_WIDTH[0], box.width * scale) / scale
+    widths = work_widths(restorer.kernel)
+    scale = work_scale(box, widths)
+    room = CONTEXT * max(widths[0], box.width * scale) / scale
     around = grow(box, room, room, *pixels.shape[:2])
     original = around.cut(pixels)
     small = _resized(original, scale)
@@ -130,10 +138,17 @@ def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
     return inside.cut(original).astype(np.float32) + inside.cut(change)
 
 
-def work_scale(box: Box) -> float:
+def work_widths(kernel: int | None) -> tuple[float, float]:
+    """The narrowest and the widest plate for a model whose largest kernel is this."""
+    if kernel is None:
+        return WORK_WIDTH
+    return WORK_WIDTH_IN_KERNELS[0] * kernel, WORK_WIDTH_IN_KERNELS[1] * kernel
+
+
+def work_scale(box: Box, widths: tuple[float, float]) -> float:
     """By what a box is scaled for the model: 1 where it has a fitting size."""
     size = max(box.width, 2 * box.height)
-    return float(np.clip(size, *WORK_WIDTH)) / size
+    return float(np.clip(size, *widths)) / size
 
 
 def paste(pixels: np.ndarray, box: Box, values: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from deblurgan_tf import images
 from deblurgan_tf.inputs import InputError, Job, gather
 from deblurgan_tf.pipeline import Outcome, Pipeline
 from deblurgan_tf.plate_boxes import BoxError, parse_box
-from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.restoration import Restoration
 from deblurgan_tf.terminal import counting_bar, say
 
@@ -94,8 +94,12 @@ def main(
     ],
     output: Annotated[Path, typer.Option(help="the folder of the results")],
     model: Annotated[
-        str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
-    ] = DEFAULT_MODEL,
+        str | None,
+        typer.Option(
+            help="a shipped model's name, a run's folder or a .keras  [default: "
+            f"{DEFAULT_MODEL}; with --plates or --box {PLATES_MODEL}]"
+        ),
+    ] = None,
     plates: Annotated[
         bool,
         typer.Option(
@@ -121,7 +125,8 @@ def main(
         int | None,
         typer.Option(
             metavar="PIXELS",
-            help="side of the tiles that large pictures are cut into  [default: 1024]",
+            help="side of the tiles that large pictures are cut into  [default: 416; "
+            "1024 for a model that finds no kernels]",
         ),
     ] = None,
     tta: Annotated[
@@ -158,6 +163,7 @@ def main(
         jobs = _gathered(inputs, output)
         _check_writable(output, report)
         _check_apart(jobs, output, report, plates)
+        model = model or (PLATES_MODEL if plates else DEFAULT_MODEL)
         what = {"output": output, "plates": plates, "boxes": boxes, "read": read}
         for outcome in restore_all(jobs, model, options, overwrite, **what):
             outcomes.append(outcome)

@@ -3,8 +3,10 @@
 from importlib.resources import files
 from pathlib import Path
 
-DEFAULT_MODEL = "plates_quick"
-"""The model that restores where none is named: assets/models/plates_quick.keras."""
+DEFAULT_MODEL = "photos"
+"""The model that restores where none is named: assets/models/photos.keras."""
+PLATES_MODEL = "plates"
+"""The same where number plates alone are restored."""
 
 
 def resource(*parts: str) -> Path:

@@ -19,10 +19,14 @@ from deblurgan_tf.layers import (
 )
 from deblurgan_tf.reach import reach
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.unrolled import largest_kernel
 
 TILE = 1024
 """Pictures of more than TILE x TILE pixels are cut into tiles. A constant: the same
 picture gives the same pixels on every machine, however much memory is free."""
+KERNEL_TILE = 416
+"""The same for generators that find a kernel: each tile has a kernel of its own, since
+the blur of a photo differs from place to place."""
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -37,7 +41,8 @@ def load(
 
     precision: "bfloat16" is faster where the processor has it, and a little coarser.
     tta: average over the eight flips and quarter turns; eight times the work.
-    tile: pixels a side of the tiles of large pictures; by default TILE.
+    tile: pixels a side of the tiles of large pictures; by default TILE, or KERNEL_TILE
+    for a model that finds blur kernels.
 
     Raises model_files.ModelError for a model that cannot be used, and ValueError for
     an unknown precision or too small a tile.
@@ -67,7 +72,9 @@ class Restorer:
         self.views = [(0, False)]
         if tta:
             self.views = [(turns, side) for turns in range(4) for side in (False, True)]
-        self.tile = TILE if tile is None else tile
+        self.kernel = largest_kernel(model)
+        usual = TILE if self.kernel is None else KERNEL_TILE
+        self.tile = usual if tile is None else tile
         self.margin = tiles.margin_of(reach(model))
         self.plan(1, 1)  # refuses too small a tile now
 

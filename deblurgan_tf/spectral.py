@@ -16,10 +16,15 @@ wrap around. Only what was seen has to fit: the residual is 0 outside (Reeves 20
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import NamedTuple
 
 import keras
 from keras import ops
+
+SCALE = 20.0
+"""The steps' learned numbers are logarithms divided by this: an optimiser that moves
+every weight by the same amount a step would leave them where they began."""
 
 
 class Spectrum(NamedTuple):
@@ -32,130 +37,150 @@ class Spectrum(NamedTuple):
     imaginary: keras.KerasTensor
 
 
-class Frame:
-    """The transforms between pictures of one size, kernels, and their spectra."""
+class Waves(NamedTuple):
+    """The matrices of the transforms of pictures of one size: `FrameWaves` makes them.
 
-    def __init__(self, height, width, reach: int):
-        self.reach = reach
-        self.rows, self.columns = height + 2 * reach, width + 2 * reach
-        self.half = self.columns // 2 + 1
-        seen = [ops.arange(size, dtype="int32") for size in (height, width)]
-        self._height, self._width = seen
-        self._offsets = ops.arange(-reach, reach + 1, dtype="int32")
+    Cosines over sines, a row a frequency: (2 rows, places) down, (2 half, places)
+    across, with rows = H + 2 reach and half = (W + 2 reach) // 2 + 1.
+    """
 
-    def _waves(self, period, frequencies, places):
-        """Cosines and sines, (frequencies, places) each."""
-        # In whole numbers: the product of two large ones has no digits left behind the
-        # point in float32.
-        turns = ops.mod(ops.expand_dims(frequencies, 1) * places, period)
-        angle = ops.cast(turns, "float32") * (
-            2.0 * math.pi / ops.cast(period, "float32")
-        )
-        return ops.cos(angle), ops.sin(angle)
-
-    def _along(self, axis: int, places):
-        period = (self.rows, self.columns)[axis]
-        count = (self.rows, self.half)[axis]
-        return self._waves(period, ops.arange(count, dtype="int32"), places)
-
-    def _reflected(self, axis: int, inside):
-        """The waves of an axis, those of the margins added where they are mirrored."""
-        size = ops.shape(inside)[0]
-        places = ops.arange(-self.reach, size + self.reach, dtype="int32")
-        turn = ops.maximum(2 * (size - 1), 1)
-        folded = ops.mod(places, turn)
-        folded = ops.minimum(folded, turn - folded)
-        folding = ops.cast(
-            ops.equal(ops.expand_dims(folded, 1), ops.expand_dims(inside, 0)), "float32"
-        )
-        cosine, sine = self._along(axis, places)
-        return ops.matmul(cosine, folding), ops.matmul(sine, folding)
-
-    def _forward(self, pictures, down, across) -> Spectrum:
-        """pictures: (N, C, h, w); down, across: waves (rows, h), (half, w)."""
-        both = _swapped(_along_last(pictures, ops.concatenate(across, 0)))
-        both = _along_last(both, ops.concatenate(down, 0))  # (N, C, 2 half, 2 rows)
-        # Splitting has a faster gradient than slicing.
-        cosines, sines = (ops.split(part, 2, 2) for part in ops.split(both, 2, 3))
-        return Spectrum(cosines[0] - sines[1], -(cosines[1] + sines[0]))
-
-    def _backward(self, spectrum: Spectrum, down, across):
-        """The places that the waves name: (N, C, h, w)."""
-        values = ops.concatenate(spectrum, -1)  # (N, C, half, 2 rows)
-        cosine, sine = (ops.transpose(wave) for wave in down)  # (h, rows)
-        left = ops.concatenate(
-            [
-                ops.concatenate([cosine, -sine], 1),
-                ops.concatenate([sine, cosine], 1),
-            ],
-            0,
-        )  # (2 h, 2 rows)
-        # (N, C, 2 h, half): real, then imaginary parts
-        values = _swapped(_along_last(values, left))
-        frequencies = ops.arange(self.half, dtype="int32")
-        # The half that is not stored repeats all but the first and, if the width is
-        # even, the last.
-        once = ops.logical_or(
-            ops.equal(frequencies, 0), ops.equal(2 * frequencies, self.columns)
-        )
-        count = ops.cast(self.rows * self.columns, "float32")
-        share = ops.where(once, 1.0, 2.0) / count
-        cosine, sine = (ops.transpose(wave) * share for wave in across)  # (w, half)
-        values = ops.concatenate(ops.split(values, 2, 2), -1)  # (N, C, h, 2 half)
-        right = ops.concatenate([cosine, -sine], 1)
-        return _along_last(values, right)
-
-    def of_reflected(self, pictures) -> Spectrum:
-        """The spectrum of (N, C, H, W) that goes on reflected."""
-        return self._forward(
-            pictures, self._reflected(0, self._height), self._reflected(1, self._width)
-        )
+    down_seen: keras.KerasTensor  # (2 rows, H)
+    across_seen: keras.KerasTensor  # (2 half, W)
+    down_reflected: keras.KerasTensor  # the same, mirrored margins added
+    across_reflected: keras.KerasTensor
+    down_kernel: keras.KerasTensor  # (2 rows, 2 reach + 1)
+    across_kernel: keras.KerasTensor  # (2 half, 2 reach + 1)
+    share: keras.KerasTensor  # (half,): what a frequency counts in the inverse
+    roughness: keras.KerasTensor  # (half, rows): power of differences at each frequency
+    window: keras.KerasTensor  # (H, W): 0 at the borders, 1 from half the reach on
 
     def of_seen(self, pictures) -> Spectrum:
         """The spectrum of (N, C, H, W) with zeros around it."""
-        return self._forward(
-            pictures, self._along(0, self._height), self._along(1, self._width)
-        )
+        return _forward(pictures, self.down_seen, self.across_seen)
+
+    def of_reflected(self, pictures) -> Spectrum:
+        """The spectrum of (N, C, H, W) that goes on reflected."""
+        return _forward(pictures, self.down_reflected, self.across_reflected)
 
     def of_kernels(self, kernels) -> Spectrum:
         """The transfer functions of kernels (N, 1, K, K)."""
-        return self._forward(
-            kernels, self._along(0, self._offsets), self._along(1, self._offsets)
-        )
+        return _forward(kernels, self.down_kernel, self.across_kernel)
 
     def seen(self, spectrum: Spectrum):
         """The picture (N, C, H, W) of a spectrum, without its margins."""
-        return self._backward(
-            spectrum, self._along(0, self._height), self._along(1, self._width)
-        )
+        return _backward(spectrum, self.down_seen, self.across_seen, self.share)
 
     def kernels(self, spectrum: Spectrum):
         """What a spectrum holds around its origin: (N, 1, K, K)."""
-        return self._backward(
-            spectrum, self._along(0, self._offsets), self._along(1, self._offsets)
-        )
+        return _backward(spectrum, self.down_kernel, self.across_kernel, self.share)
 
-    def roughness(self):
-        """The power of horizontal and vertical differences at each frequency."""
 
-        def power(count, period):
-            angle = ops.arange(count, dtype="float32") * (
-                2.0 * math.pi / ops.cast(period, "float32")
+@keras.saving.register_keras_serializable("deblurgan_tf")
+class FrameWaves(keras.layers.Layer):
+    """pictures (N, H, W, C) -> the fields of `Waves` for this size."""
+
+    def __init__(self, reach: int, **kwargs):
+        super().__init__(**kwargs)
+        self.reach = reach
+
+    def call(self, pictures):
+        height, width = ops.shape(pictures)[1:3]
+        rows, columns = height + 2 * self.reach, width + 2 * self.reach
+        half = columns // 2 + 1
+        kernel = ops.arange(-self.reach, self.reach + 1, dtype="int32")
+        fields = []
+        for size, period, count in ((height, rows, rows), (width, columns, half)):
+            inside = ops.arange(size, dtype="int32")
+            frequencies = ops.arange(count, dtype="int32")
+            waves = _waves(period, frequencies, self._around(size))
+            reflected = ops.matmul(waves, self._folding(size))
+            seen = waves[:, self.reach : self.reach + size]
+            fields.append(
+                (seen, reflected, _waves(period, frequencies, kernel), inside)
             )
-            return 2.0 - 2.0 * ops.cos(angle)
+        down, across = fields
+        frequencies = ops.arange(half, dtype="int32")
+        # The half that is not stored repeats all but the first and, if the width is
+        # even, the last.
+        once = ops.logical_or(
+            ops.equal(frequencies, 0), ops.equal(2 * frequencies, columns)
+        )
+        share = ops.where(once, 1.0, 2.0) / ops.cast(rows * columns, "float32")
+        rough = ops.expand_dims(_roughness(half, columns), 1) + _roughness(rows, rows)
+        window = ops.expand_dims(self._ramp(down[3]), 1) * self._ramp(across[3])
+        pairs = zip(down[:3], across[:3], strict=True)
+        return [*chain.from_iterable(pairs), share, rough, window]
 
-        across = power(self.half, self.columns)
-        return ops.expand_dims(across, 1) + power(self.rows, self.rows)
+    def _around(self, size):
+        return ops.arange(-self.reach, size + self.reach, dtype="int32")
 
-    def window(self):
-        """(H, W): 0 at the borders, 1 from half the reach on."""
+    def _folding(self, size):
+        """Which pixel is seen at each place around: (size + 2 reach, size), 0 and 1."""
+        turn = ops.maximum(2 * (size - 1), 1)
+        folded = ops.mod(self._around(size), turn)
+        folded = ops.minimum(folded, turn - folded)
+        inside = ops.arange(size, dtype="int32")
+        return ops.cast(ops.equal(ops.expand_dims(folded, 1), inside), "float32")
 
-        def ramp(places):
-            far = ops.minimum(places, ops.shape(places)[0] - 1 - places)
-            far = (ops.cast(far, "float32") + 0.5) / max(self.reach / 2, 1)
-            return ops.minimum(far, 1.0)
+    def _ramp(self, places):
+        far = ops.minimum(places, ops.shape(places)[0] - 1 - places)
+        return ops.minimum((ops.cast(far, "float32") + 0.5) / (self.reach / 2), 1.0)
 
-        return ops.expand_dims(ramp(self._height), 1) * ramp(self._width)
+    def compute_output_shape(self, input_shape):
+        _, height, width, _ = input_shape
+        rows = None if height is None else height + 2 * self.reach
+        half = None if width is None else (width + 2 * self.reach) // 2 + 1
+        side = _side(self.reach)
+        twice = [None if size is None else 2 * size for size in (rows, half)]
+        pairs = [(twice[0], height), (twice[1], width)] * 2
+        return [
+            *pairs,
+            (twice[0], side),
+            (twice[1], side),
+            (half,),
+            (half, rows),
+            (height, width),
+        ]
+
+    def get_config(self):
+        return super().get_config() | {"reach": self.reach}
+
+
+def _waves(period, frequencies, places):
+    """Cosines over sines, (2 frequencies, places)."""
+    # In whole numbers: the product of two large ones has no digits left behind the
+    # point in float32.
+    turns = ops.mod(ops.expand_dims(frequencies, 1) * places, period)
+    angle = ops.cast(turns, "float32") * (2.0 * math.pi / ops.cast(period, "float32"))
+    return ops.concatenate([ops.cos(angle), ops.sin(angle)], 0)
+
+
+def _roughness(count, period):
+    """The power of differences between neighbours at the first frequencies."""
+    step = 2.0 * math.pi / ops.cast(period, "float32")
+    return 2.0 - 2.0 * ops.cos(ops.arange(count, dtype="float32") * step)
+
+
+def _forward(pictures, down, across) -> Spectrum:
+    """pictures: (N, C, h, w); down, across: waves (2 rows, h), (2 half, w)."""
+    both = _along_last(_swapped(_along_last(pictures, across)), down)
+    # Splitting has a faster gradient than slicing. (N, C, 2 half, 2 rows)
+    cosines, sines = (ops.split(part, 2, 2) for part in ops.split(both, 2, 3))
+    return Spectrum(cosines[0] - sines[1], -(cosines[1] + sines[0]))
+
+
+def _backward(spectrum: Spectrum, down, across, share):
+    """The places that the waves name: (N, C, h, w)."""
+    cosine, sine = ops.split(ops.transpose(down), 2, 1)  # (h, rows)
+    real, imaginary = ([cosine, -sine], [sine, cosine])
+    left = ops.concatenate(
+        [ops.concatenate(real, 1), ops.concatenate(imaginary, 1)], 0
+    )  # (2 h, 2 rows)
+    values = _along_last(ops.concatenate(spectrum, -1), left)  # (N, C, half, 2 h)
+    values = ops.split(_swapped(values), 2, 2)
+    cosine, sine = (wave * share for wave in ops.split(ops.transpose(across), 2, 1))
+    right = ops.concatenate([cosine, -sine], 1)  # (w, 2 half)
+    return _along_last(ops.concatenate(values, -1), right)
 
 
 def _along_last(values, matrix):
@@ -198,7 +223,7 @@ def _channels_last(pictures):
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
 class KernelStep(keras.layers.Layer):
-    """[blurred, edges, kernel] -> the kernel that fits better.
+    """[blurred, edges, kernel, *waves] -> the kernel that fits better.
 
     blurred, edges: (N, H, W, 1), edges being a guess of the sharp picture that shows
     the edges to be relied on; kernel: (N, K, K, 1). With r = blurred - kernel * edges,
@@ -208,28 +233,25 @@ class KernelStep(keras.layers.Layer):
     power of the edges' gradients.
     """
 
-    def __init__(self, reach: int, **kwargs):
-        super().__init__(**kwargs)
-        self.reach = reach
-
     def build(self, input_shape):
         self.damping = self.add_weight(
-            name="damping", shape=(), initializer=keras.initializers.Constant(-2.0)
+            name="damping",
+            shape=(),
+            initializer=keras.initializers.Constant(-2.0 / SCALE),
         )
 
     def call(self, inputs):
-        blurred, edges, kernel = (_channels_first(x) for x in inputs)
-        shape = ops.shape(blurred)
-        frame = Frame(shape[2], shape[3], self.reach)
+        blurred, edges, kernel = (_channels_first(x) for x in inputs[:3])
+        frame = Waves(*inputs[3:])
         guess = frame.of_reflected(edges)
         expected = frame.seen(product(frame.of_kernels(kernel), guess))
-        residual = frame.of_seen((blurred - expected) * frame.window())
-        rough = frame.roughness()
-        energy = power(guess) * rough
+        residual = frame.of_seen((blurred - expected) * frame.window)
+        energy = power(guess) * frame.roughness
         mean = ops.mean(energy, axis=(1, 2, 3), keepdims=True)
         # The second term: in a flat picture there is nothing to find.
-        count = ops.cast(frame.rows * frame.columns, "float32")
-        weight = rough / (energy + ops.exp(self.damping) * mean + 1e-6 * count)
+        count = ops.cast(ops.size(frame.roughness), "float32")
+        least = ops.exp(SCALE * self.damping) * mean + 2e-6 * count
+        weight = frame.roughness / (energy + least)
         change = correlation(guess, residual)
         change = frame.kernels(
             Spectrum(change.real * weight, change.imaginary * weight)
@@ -239,13 +261,11 @@ class KernelStep(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape[2]
 
-    def get_config(self):
-        return super().get_config() | {"reach": self.reach}
-
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
 class PictureStep(keras.layers.Layer):
-    """[blurred, guess, kernel] -> the picture near the guess that explains the blurred.
+    """[blurred, guess, kernel, *waves] -> the picture near the guess that explains the
+    blurred one.
 
     blurred, guess: (N, H, W, C); kernel: (N, K, K, 1). The Wiener filter of what the
     guess leaves unexplained: x minimises |kernel * x - blurred|^2 + w |x - guess|^2
@@ -254,35 +274,27 @@ class PictureStep(keras.layers.Layer):
     "Learning deep CNN denoiser prior for image restoration", equation 6).
     """
 
-    def __init__(self, reach: int, **kwargs):
-        super().__init__(**kwargs)
-        self.reach = reach
-
     def build(self, input_shape):
         self.weights_of_guess = self.add_weight(
             name="weights_of_guess",
             shape=(2,),
-            initializer=keras.initializers.Constant(-4.0),
+            initializer=keras.initializers.Constant(-4.0 / SCALE),
         )
 
     def call(self, inputs):
-        blurred, guess, kernel = (_channels_first(x) for x in inputs)
-        shape = ops.shape(blurred)
-        frame = Frame(shape[2], shape[3], self.reach)
+        blurred, guess, kernel = (_channels_first(x) for x in inputs[:3])
+        frame = Waves(*inputs[3:])
         response = frame.of_kernels(kernel)
         expected = frame.seen(product(response, frame.of_reflected(guess)))
         residual = frame.of_seen(blurred - expected)
-        flat, rough = ops.exp(self.weights_of_guess[0]), self.weights_of_guess[1]
-        weight = 1.0 / (power(response) + flat + ops.exp(rough) * frame.roughness())
+        flat, rough = ops.unstack(ops.exp(SCALE * self.weights_of_guess))
+        weight = 1.0 / (power(response) + flat + rough * frame.roughness)
         change = correlation(response, residual)
         change = Spectrum(change.real * weight, change.imaginary * weight)
         return _channels_last(guess + frame.seen(change))
 
     def compute_output_shape(self, input_shape):
         return input_shape[1]
-
-    def get_config(self):
-        return super().get_config() | {"reach": self.reach}
 
 
 @keras.saving.register_keras_serializable("deblurgan_tf")

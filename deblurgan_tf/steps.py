@@ -26,12 +26,10 @@ from deblurgan_tf.losses import (
 )
 from deblurgan_tf.models import build_critic, build_generator
 from deblurgan_tf.seeds import sample_seeds, uniform
-from deblurgan_tf.spectral import KernelStep
-from deblurgan_tf.unrolled import stages
+from deblurgan_tf.unrolled import is_staged, stages
 
 ALPHA_SALT = 1004  # seeds of the penalty's interpolation, see blur.py
 
-CRITIC_LOSSES = ("critic", "penalty")
 
 Losses = dict[str, tf.Tensor]
 
@@ -52,7 +50,7 @@ class State:
     @property
     def loss_names(self) -> tuple[str, ...]:
         """The names of the losses, in the order of `sums`."""
-        return _loss_names(self.critic is not None, is_staged(self.generator))
+        return loss_names(self.critic is not None, is_staged(self.generator))
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """All of the state, for saving and strict restoring."""
@@ -71,19 +69,15 @@ class State:
         return tf.train.Checkpoint(**parts)
 
 
-def _loss_names(critic: bool, staged: bool) -> tuple[str, ...]:
+def loss_names(critic: bool, staged: bool) -> tuple[str, ...]:
+    """The losses of a training: with a critic, with a generator that finds kernels."""
     return (
-        *(CRITIC_LOSSES if critic else ()),
+        *(("critic", "penalty") if critic else ()),
         "content",
         *(("adversarial",) if critic else ()),
         *(("guesses", "kernels") if staged else ()),
         "generator",
     )
-
-
-def is_staged(generator: keras.Model) -> bool:
-    """Whether it finds kernels on its way, which can be told how good they are."""
-    return any(isinstance(layer, KernelStep) for layer in generator.layers)
 
 
 def new_state(config: Config) -> State:
@@ -104,7 +98,7 @@ def new_state(config: Config) -> State:
         critic_optimizer=critic_optimizer,
         step=tf.Variable(0, dtype=tf.int64, name="step"),
         sums=tf.Variable(
-            tf.zeros(len(_loss_names(critic is not None, is_staged(generator))))
+            tf.zeros(len(loss_names(critic is not None, is_staged(generator))))
         ),
         first_bad=tf.Variable([-1, -1], dtype=tf.int64),
     )
@@ -159,10 +153,12 @@ def make_train_step(
         opponent = Opponent(state.critic, state.critic_optimizer, losses)
 
     rounds = stages(state.generator) if is_staged(state.generator) else []
-    outputs = [state.generator.output]
-    for stage in rounds:
-        outputs += [state.generator.get_layer(name).output for name in stage[:2]]
-    forward = keras.Model(state.generator.input, outputs)
+    forward = state.generator
+    if rounds:
+        outputs = [forward.output]
+        for stage in rounds:
+            outputs += [forward.get_layer(name).output for name in stage[:2]]
+        forward = keras.Model(forward.input, outputs)
 
     def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> Degraded:
         sharp = to_float(batch["sharp"])
@@ -174,10 +170,11 @@ def make_train_step(
             tf.where(paired, given[0], made.blurred),
             tf.where(paired, given[1], made.sharp),
             made.kernels,
+            made.invariant & ~batch["paired"],
         )
 
     def stage_losses(
-        found: list[tf.Tensor], true: Degraded, known: tf.Tensor
+        found: list[tf.Tensor], true: Degraded
     ) -> tuple[Losses, tf.Tensor]:
         """How good guesses and kernels are, and their weighted sum."""
         factors = [stage[2] for stage in rounds]
@@ -185,7 +182,7 @@ def make_train_step(
         kernels = list(zip(found[1::2], factors, strict=True))
         losses = {
             "guesses": guesses_loss(guesses, true.sharp),
-            "kernels": kernels_loss(kernels, true.kernels, known),
+            "kernels": kernels_loss(kernels, true.kernels, true.invariant),
         }
         weights = {"guesses": config.loss.guesses, "kernels": config.loss.kernels}
         return losses, tf.add_n([weights[name] * losses[name] for name in losses])
@@ -250,9 +247,10 @@ def make_train_step(
         further: Losses = {}
         with tf.GradientTape() as tape, dropout_seeds(seeds):
             found = forward(pairs.blurred, training=True)
-            restored, aside = found[0], tf.constant(0.0)
+            restored, aside = found, tf.constant(0.0)
             if rounds:
-                further, aside = stage_losses(found[1:], pairs, ~batch["paired"])
+                restored = found[0]
+                further, aside = stage_losses(found[1:], pairs)
         losses = {}
         if opponent:
             opponent.optimizer.learning_rate.assign(rate)

@@ -14,6 +14,7 @@ from keras import layers, ops
 from deblurgan_tf.layers import CropLike, DoubledPicture, PadToMultiple
 from deblurgan_tf.spectral import (
     DoubledKernel,
+    FrameWaves,
     KernelStep,
     NormalisedKernel,
     PictureStep,
@@ -23,7 +24,7 @@ from deblurgan_tf.spectral import (
 REACHES = (4, 7, 14, 28)
 """Pixels that a kernel reaches from its middle, from the coarsest level on: each has
 twice the size of the one before. Four levels take kernels of up to 57 pixels."""
-TURNS = (2, 2, 1, 1)
+TURNS = (2, 2, 2, 1)
 """Rounds of guess, kernel and deconvolution at each level: coarse ones cost little."""
 ALIGN = 8  # the U-Nets halve a picture three times
 
@@ -51,24 +52,52 @@ def unrolled_generator(
     guess = picture = pyramid[0]
     for level, observed in enumerate(pyramid):
         reach = REACHES[level]
+        waves = FrameWaves(reach, name=f"level{level}_waves")(observed)
         if level:
             guess, picture = DoubledPicture()(guess), DoubledPicture()(picture)
             kernel = NormalisedKernel()(DoubledKernel(reach)(kernel))
+            # The detail that the coarser picture lacks, by the kernel known so far.
+            undo = PictureStep(name=f"level{level}_picture")
+            picture = undo([observed, picture, kernel, *waves])
         grey = ops.mean(observed, axis=-1, keepdims=True)
         for turn in range(TURNS[level]):
             name = f"level{level}_turn{turn}"
             change, edges = net.unet([observed, picture, guess], (3, 1), name)
             guess = layers.Add(name=f"{name}_guess")([picture, change])
             edges = ops.mean(guess, axis=-1, keepdims=True) + edges
-            fitted = KernelStep(reach, name=f"{name}_fit")([grey, edges, kernel])
-            kernel = net.tidied(fitted, kernel, f"{name}_kernel")
-            picture = PictureStep(reach, name=f"{name}_picture")(
-                [observed, guess, kernel]
+            fit = KernelStep(name=f"{name}_fit")
+            kernel = net.tidied(
+                fit([grey, edges, kernel, *waves]), kernel, f"{name}_kernel"
             )
+            undo = PictureStep(name=f"{name}_picture")
+            picture = undo([observed, guess, kernel, *waves])
     (change,) = net.unet([pyramid[-1], picture, guess], (3,), "refine")
     restored = ops.clip(picture + change, -1.0, 1.0)
     restored = CropLike(name="restored")([restored, blurred])
     return keras.Model(blurred, restored, name="unrolled_generator")
+
+
+def is_staged(generator: keras.Model) -> bool:
+    """Whether it finds a kernel on its way, as the unrolled generator does."""
+    return any(isinstance(layer, KernelStep) for layer in generator.layers)
+
+
+def largest_kernel(generator: keras.Model) -> int | None:
+    """Side of the largest kernel that it can find, pixels; None if it finds none."""
+    reaches = [x.reach for x in generator.layers if isinstance(x, FrameWaves)]
+    return 2 * max(reaches) + 1 if reaches else None
+
+
+def in_precision(generator: keras.Model, dtype: str) -> keras.Model:
+    """The same generator and weights under another dtype policy.
+
+    What carries the picture and the kernel stays float32 under every policy.
+    """
+    levels = sum(isinstance(x, FrameWaves) for x in generator.layers)
+    width = generator.get_layer("level0_turn0_in").filters
+    rebuilt = unrolled_generator(levels, width, dtype=dtype)
+    rebuilt.set_weights(generator.get_weights())
+    return rebuilt
 
 
 def stages(generator: keras.Model) -> list[tuple[str, str, int]]:

@@ -7,13 +7,19 @@ import scipy.stats
 import tensorflow as tf
 
 from deblurgan_tf.blur import (
+    OTHER_SALT,
     Degradation,
     add_noise,
     blur,
+    change_tone,
+    compress,
     convolve,
     degradation,
     degrade,
     draw_kernels,
+    half_planes,
+    soften,
+    training_pairs,
 )
 from deblurgan_tf.config import Blur
 from deblurgan_tf.images import to_float, to_uint8
@@ -273,3 +279,123 @@ def test_degradation_makes_what_the_config_describes():
     assert (how.noise, how.gamma) == ((1.0, 2.0), 2.2)
     np.testing.assert_array_equal(how.kernels, degradation(config, seed=4).kernels)
     assert np.abs(how.kernels - degradation(config, seed=5).kernels).max() > 0.01
+
+
+# What makes training pairs more like real pictures.
+
+
+def test_training_pairs_without_extras_are_the_degraded_pictures(how):
+    pictures, seeds = _pictures(3, 20, 24), sample_seeds(0, range(3))
+    pairs = training_pairs(tf.constant(pictures), how, seeds)
+    np.testing.assert_array_equal(pairs.blurred, degrade(pictures, how, seeds))
+    np.testing.assert_array_equal(pairs.sharp, pictures)
+    np.testing.assert_array_equal(pairs.kernels, draw_kernels(how.kernels, seeds))
+    assert pairs.invariant.numpy().all()
+
+
+def test_a_margin_is_cut_off_both_at_one_place_and_lends_light_to_the_borders(how):
+    pictures, seeds = _pictures(40, 26, 30), sample_seeds(0, range(40))
+    still = how._replace(noise=(0.0, 0.0))
+    pairs = training_pairs(tf.constant(pictures), still._replace(margin=6), seeds)
+    whole = training_pairs(tf.constant(pictures), still, seeds)
+    places = set()
+    for n in range(40):
+        (place,) = (
+            (top, left)
+            for top in range(7)
+            for left in range(7)
+            if np.array_equal(
+                pictures[n, top : top + 20, left : left + 24], pairs.sharp[n]
+            )
+        )
+        top, left = place
+        cut = whole.blurred[n, top : top + 20, left : left + 24]
+        np.testing.assert_array_equal(pairs.blurred[n], cut)
+        places.add(place)
+    assert {x for x, _ in places} == {x for _, x in places} == set(range(7))
+
+
+def test_tone_changes_contrast_brightness_and_colour_within_bounds():
+    pictures = 0.8 * _pictures(300, 6, 7)
+    seeds = sample_seeds(1, range(300))
+    np.testing.assert_array_equal(change_tone(pictures, 0.0, seeds), pictures)
+    changed = change_tone(tf.constant(pictures), 1.0, seeds).numpy()
+    assert changed.min() >= -1 and changed.max() <= 1
+    inside = np.abs(changed) < 1
+    gains, shifts = [], []
+    for before, after, kept in zip(pictures, changed, inside, strict=True):
+        for channel in range(3):
+            use = kept[..., channel]
+            if use.sum() > 20:
+                # Within a channel it is a straight line.
+                line = np.polyfit(before[use][:, channel], after[use][:, channel], 1)
+                drawn = np.polyval(line, before[use][:, channel])
+                np.testing.assert_allclose(after[use][:, channel], drawn, atol=1e-4)
+                gains.append(line[0])
+                shifts.append(line[1])
+    assert 0.25 < min(gains) < 0.45 and 1.2 < max(gains) < 1.4
+    assert min(shifts) < -0.4 and max(shifts) > 0.4
+
+
+def test_softness_is_a_gaussian_of_a_deviation_between_the_bounds():
+    point = np.full((200, 31, 31, 3), -1, np.float32)
+    point[:, 15, 15] = 1
+    seeds = sample_seeds(2, range(200))
+    np.testing.assert_array_equal(soften(point, (0.0, 0.0), seeds), point)
+    light = (soften(tf.constant(point), (0.8, 1.6), seeds).numpy()[..., 0] + 1) / 2
+    np.testing.assert_allclose(light.sum((1, 2)), 1, atol=1e-3)
+    offsets = np.arange(-15, 16)
+    deviations = np.sqrt((light.sum(1) * offsets**2).sum(1))
+    assert 0.78 < deviations.min() < 0.85 and 1.5 < deviations.max() < 1.62
+    expected = np.exp(-0.5 * (offsets / deviations[0]) ** 2)
+    np.testing.assert_allclose(light[0].sum(0), expected / expected.sum(), atol=4e-3)
+
+
+def test_half_of_the_pictures_pass_through_a_jpeg_of_a_quality_in_the_range():
+    levels = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    pictures, seeds = to_float(levels), sample_seeds(3, range(60))
+    assert compress(pictures, None, seeds) is pictures
+    result = to_uint8(compress(tf.constant(pictures), (30, 32), seeds).numpy())
+    changed = [not np.array_equal(a, b) for a, b in zip(levels, result, strict=True)]
+    assert 20 <= sum(changed) <= 40
+    decoded = [
+        np.stack(
+            [
+                tf.io.decode_jpeg(tf.io.encode_jpeg(picture, quality=q)).numpy()
+                for q in (30, 31, 32)
+            ]
+        )
+        for picture in levels
+    ]
+    found = set()
+    for n in np.flatnonzero(changed):
+        # Tenths of levels lie between the operation's float and its whole numbers.
+        near = np.abs(decoded[n].astype(int) - result[n]).max(axis=(1, 2, 3))
+        assert near.min() <= 1
+        found.add(int(near.argmin()))
+    assert found == {0, 1, 2}
+
+
+def test_varying_blur_is_one_kernel_on_one_side_and_another_on_the_other(how):
+    pictures, seeds = _pictures(80, 40, 44), sample_seeds(4, range(80))
+    still = how._replace(noise=(0.0, 0.0))
+    whole = training_pairs(tf.constant(pictures), still, seeds)
+    mixed = training_pairs(tf.constant(pictures), still._replace(varying=0.5), seeds)
+    alike = mixed.invariant.numpy()
+    assert 25 <= alike.sum() <= 55
+    np.testing.assert_allclose(
+        mixed.blurred.numpy()[alike], whole.blurred.numpy()[alike], atol=2.1 / 255
+    )
+    masks = half_planes(seeds, 40, 44).numpy()
+    other = draw_kernels(how.kernels, seeds, OTHER_SALT)
+    second = blur(tf.constant(pictures), other).numpy()
+    first = blur(tf.constant(pictures), whole.kernels).numpy()
+    expected = masks * first + (1 - masks) * second
+    np.testing.assert_allclose(
+        mixed.blurred.numpy()[~alike], expected[~alike], atol=1.1 / 255
+    )
+    assert masks.min() == 0 and masks.max() == 1
+    # Each has both sides or a slope, and they lie in all directions.
+    assert (masks.max((1, 2, 3)) - masks.min((1, 2, 3))).min() > 0.3
+    down = np.sign(masks[:, -1].mean(1) - masks[:, 0].mean(1))
+    assert 20 < (down > 0).sum() < 60

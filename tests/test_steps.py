@@ -12,13 +12,13 @@ from deblurgan_tf.losses import content_loss, gradient_penalty
 from deblurgan_tf.seeds import sample_seeds, uniform
 from deblurgan_tf.steps import (
     ALPHA_SALT,
-    CONTENT_LOSSES,
-    LOSSES,
     learning_rate,
+    loss_names,
     make_train_step,
     new_state,
 )
 
+LOSSES, CONTENT_LOSSES = loss_names(True, False), loss_names(False, False)
 SIDE, TOTAL = 16, 4
 RATE = 1e-3
 

@@ -60,6 +60,7 @@ class _Leaving:
 
     def __init__(self, restorer: Restorer, visit: Visit):
         self.restorer, self.visit = restorer, visit
+        self.kernel = restorer.kernel
 
     def restore(self, pixels: np.ndarray) -> np.ndarray:
         self.visit.check()
