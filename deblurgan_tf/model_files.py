@@ -112,14 +112,21 @@ def open_model(path: Path) -> keras.Model:
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
-    """Copies the weights of layers of one name and of equal shapes; returns the names.
+    """Copies weights between generators of one kind; returns the target's layers.
 
-    The other layers of `target` keep theirs.
+    All of them where the two are built alike; otherwise those of layers with one name
+    and equal shapes, and the others keep theirs. (Keras counts up the names of layers
+    that were given none, so equal generators may differ in names.)
     """
+    weighted = [layer for layer in target.layers if layer.weights]
+    shapes = [[tuple(x.shape) for x in model.weights] for model in (source, target)]
+    if shapes[0] == shapes[1]:
+        target.set_weights(source.get_weights())
+        return [layer.name for layer in weighted]
     copied = []
     known = {layer.name: layer for layer in source.layers if layer.weights}
-    for layer in target.layers:
-        if not layer.weights or layer.name not in known:
+    for layer in weighted:
+        if layer.name not in known:
             continue
         weights = known[layer.name].get_weights()
         if [x.shape for x in weights] == [tuple(x.shape) for x in layer.weights]:

@@ -7,11 +7,13 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
+from deblurgan_tf.blur import convolve
 from deblurgan_tf.kernels import (
     ITERATIONS,
     check_fits,
     discs,
     kernel_bank,
+    reduced,
     splat,
     trajectories,
 )
@@ -355,5 +357,42 @@ def test_a_length_that_does_not_fit_is_refused(length, canvas):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="trajectory, linear or defocus; got 'zoom'"):
+    with pytest.raises(ValueError, match="trajectory, linear, defocus or mixed; got 'zoom'"):
         _bank("zoom")
+
+
+def test_reduced_kernels_are_shared_bilinearly_on_the_coarser_grid():
+    kernel = np.zeros((2, 13, 13), np.float32)
+    kernel[0, 6 + 2, 6 - 4] = 1  # on the coarser grid
+    kernel[1, 6 + 3, 6] = 1  # between two of its places
+    found = reduced(tf.constant(kernel), 2, 3).numpy()
+    expected = np.zeros((2, 7, 7))
+    expected[0, 3 + 1, 3 - 2] = 1
+    expected[1, 3 + 1, 3] = expected[1, 3 + 2, 3] = 0.5
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    bank = kernel_bank("trajectory", 20, 33, 25, (0.005,), (1.0,), 3)
+    for factor, reach in ((1, 16), (2, 9), (4, 5), (8, 3)):
+        small = reduced(bank, factor, reach).numpy()
+        np.testing.assert_allclose(small.sum((1, 2)), 1, atol=1e-5)
+        offsets = np.arange(-reach, reach + 1)
+        for axis in (1, 2):
+            np.testing.assert_allclose(small.sum(axis) @ offsets, 0, atol=1e-3)
+    # A blurred picture, reduced, is about the reduced picture blurred by it.
+    picture = np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype(np.float32)
+    smooth = tf.nn.avg_pool2d(picture, 5, 1, "SAME")
+    one = tf.nn.avg_pool2d(convolve(smooth, bank[:1]), 2, 2, "VALID")
+    other = convolve(tf.nn.avg_pool2d(smooth, 2, 2, "VALID"), reduced(bank[:1], 2, 9))
+    inside = (slice(None), slice(10, -10), slice(10, -10))
+    assert np.abs(one - other)[inside].mean() < 0.1 * np.abs(one)[inside].mean()
+
+
+def test_a_mixed_bank_holds_trajectories_lines_and_discs():
+    bank = kernel_bank("mixed", 100, 33, 24, (0.005,), (1.0,), 3).numpy()
+    np.testing.assert_allclose(bank.sum((1, 2)), 1, atol=1e-5)
+    parts = {"trajectory": 70, "linear": 20, "defocus": 10}
+    start = 0
+    for kind, number in parts.items():
+        length = 6 if kind == "defocus" else 24
+        alone = kernel_bank(kind, number, 33, length, (0.005,), (1.0,), 3).numpy()
+        np.testing.assert_allclose(bank[start : start + number], alone, atol=1e-6)
+        start += number

@@ -1,10 +1,11 @@
 """One training step: its schedule, its average, and exactly what it changes."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from deblurgan_tf.blur import Degradation, degrade
+from deblurgan_tf.blur import Degradation, degrade, training_pairs
 from deblurgan_tf.config import Config, parse
 from deblurgan_tf.images import to_float
 from deblurgan_tf.layers import dropout_seeds
@@ -17,19 +18,21 @@ from deblurgan_tf.steps import (
     make_train_step,
     new_state,
 )
+from deblurgan_tf.unrolled import stages
 
 LOSSES, CONTENT_LOSSES = loss_names(True, False), loss_names(False, False)
 SIDE, TOTAL = 16, 4
 RATE = 1e-3
 
 
-def _config(loss=None, **train):
+def _config(loss=None, model=None, **train):
     return parse(
         {
             "seed": 3,
             "data": {"crop": [SIDE, SIDE]},
             "blur": {"canvas": 5, "length": 2},
-            "model": {"width": 2, "blocks": 1, "critic_width": 2, "critic_layers": 1},
+            "model": {"width": 2, "blocks": 1, "critic_width": 2, "critic_layers": 1}
+            | (model or {}),
             "loss": {"content": {"l1": 3.0}} | (loss or {}),
             "train": {"steps": TOTAL, "critic_steps": 2, "learning_rate": RATE}
             | {"ema": 0.2}
@@ -528,3 +531,64 @@ def test_no_critic_is_made_for_training_on_content_alone(content_alone):
 def test_the_default_config_decays_from_the_middle_as_the_paper_does():
     rates = learning_rate(Config(), tf.constant([0, 150, 225]), 300).numpy()
     np.testing.assert_allclose(rates, [1e-4, 1e-4, 0.5e-4], rtol=1e-6)
+
+
+# The unrolled generator is told how good its guesses and kernels are, too.
+
+
+@pytest.fixture(scope="module")
+def unrolled():
+    loss = {"adversarial": "none", "content": {"l1": 1.0}}
+    return Training(
+        _config(
+            loss | {"guesses": 2.0, "kernels": 3.0},
+            {"generator": "unrolled", "levels": 1},
+        )
+    )
+
+
+def _found(training, batch):
+    """(pairs, guesses, kernels) of the generator's rounds for a batch."""
+    seeds = sample_seeds(training.config.seed, batch["position"])
+    pairs = training_pairs(to_float(batch["sharp"]), _degradation(), seeds)
+    generator = training.state.generator
+    names = [name for stage in stages(generator) for name in stage[:2]]
+    outputs = [generator.get_layer(name).output for name in names]
+    found = keras.Model(generator.input, outputs)(pairs.blurred)
+    return pairs, found[::2], found[1::2]
+
+
+def test_guesses_and_kernels_have_losses_with_their_weights(unrolled):
+    batch = _batch()
+    pairs, guesses, kernels = _found(unrolled.reset(), batch)
+    losses = _numbers(unrolled.step(batch))
+    assert set(losses) == {"content", "guesses", "kernels", "generator"}
+    apart = [np.sqrt((np.asarray(x - pairs.sharp)) ** 2 + 1e-6).mean() for x in guesses]
+    assert losses["guesses"] == pytest.approx(np.mean(apart), rel=1e-4)
+    true = np.zeros((2, 9, 9))
+    true[:, 2:7, 2:7] = pairs.kernels
+    apart = [np.abs(x[..., 0] - true).sum((1, 2)).mean() for x in kernels]
+    assert losses["kernels"] == pytest.approx(np.mean(apart), rel=1e-4)
+    total = losses["content"] + 2 * losses["guesses"] + 3 * losses["kernels"]
+    assert losses["generator"] == pytest.approx(total, rel=1e-6)
+
+
+def test_every_weight_of_the_unrolled_generator_learns(unrolled):
+    before = [x.numpy() for x in unrolled.reset().state.generator.weights]
+    unrolled.step(_batch())
+    unrolled.step(_batch((2, 3)))
+    for weight, value in zip(unrolled.state.generator.weights, before, strict=True):
+        assert np.abs(weight.numpy() - value).max() > 0, weight.path
+
+
+def test_a_pair_has_no_kernel_to_be_held_to(unrolled):
+    batch = _batch(paired=(True, False))
+    first = _numbers(unrolled.reset().step(batch))["kernels"]
+    both = _numbers(unrolled.reset().step(_batch(paired=(True, True))))["kernels"]
+    assert both == 0
+    # The mean goes over all samples, so a batch of pairs counts for nothing.
+    pairs, _, kernels = _found(unrolled.reset(), _batch())
+    true = np.zeros((9, 9))
+    true[2:7, 2:7] = pairs.kernels[1]
+    alone = np.mean([np.abs(x[1, ..., 0] - true).sum() for x in kernels])
+    assert first == pytest.approx(alone / 2, rel=1e-4)

@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, runs, train
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.data import DataError, open_source
+from deblurgan_tf.model_files import open_model
 from deblurgan_tf.restorer import Restorer
 from deblurgan_tf.steps import new_state
 from deblurgan_tf.validation import Validation
@@ -810,3 +811,38 @@ def test_a_real_pair_of_the_gopro_set_is_validated_whole(tmp_path, quick, monkey
         measured = record[f"psnr{key}"], record[f"ssim{key}"]
         assert measured == pytest.approx(expected, abs=1e-6)
     assert 15 < record["psnr_blurred"] < 40
+
+
+def test_a_training_starts_from_the_weights_of_another(tmp_path, quick):
+    first = quick_run(Path("first"), train={"steps": 1})
+    assert first.code == 0, first.text
+    source = open_model(Path("first/generator.keras"))
+    for layer in source.layers:
+        layer.set_weights([x + 0.5 for x in layer.get_weights()])
+    source.save(tmp_path / "start.keras")
+    seen = []
+    quick.after = lambda step: seen.append(quick.state.generator.get_weights())
+    second = quick_run(
+        Path("second"),
+        train={"steps": 1, "start_from": str(tmp_path / "start.keras")},
+    )
+    assert second.code == 0, second.text
+    assert "start.keras: the weights of 6 of 6 layers" in second.text
+    for one, other in zip(seen[-1], source.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nothing", "model nothing: is no shipped model, run or file"),
+        ("plates", "train.start_from plates: has no layer of this generator's"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_an_error_before_the_first_step(
+    quick, name, expected
+):
+    result = quick_run(Path("run"), train={"steps": 1, "start_from": name})
+    assert result.code == 2
+    assert expected in " ".join(result.text.split())
+    assert not Path("run/config.yaml").exists()
