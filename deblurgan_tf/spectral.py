@@ -27,6 +27,11 @@ SCALE = 20.0
 every weight by the same amount a step would leave them where they began."""
 
 
+BOLD = -5.0
+"""The logarithm of the weight of a guess for kernels that are right: about the power of
+noise of two grey levels against that of what a guess leaves unexplained."""
+
+
 class Spectrum(NamedTuple):
     """Half of a real picture's transform: (N, C, (W + 2 reach) // 2 + 1, H + 2 reach).
 
@@ -117,7 +122,7 @@ class FrameWaves(keras.layers.Layer):
     def _folding(self, size):
         """Which pixel is seen at each place around: (size + 2 reach, size), 0 and 1."""
         turn = ops.maximum(2 * (size - 1), 1)
-        folded = ops.mod(self._around(size), turn)
+        folded = ops.mod(ops.abs(self._around(size)), turn)
         folded = ops.minimum(folded, turn - folded)
         inside = ops.arange(size, dtype="int32")
         return ops.cast(ops.equal(ops.expand_dims(folded, 1), inside), "float32")
@@ -264,14 +269,16 @@ class KernelStep(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
 class PictureStep(keras.layers.Layer):
-    """[blurred, guess, kernel, *waves] -> the picture near the guess that explains the
+    """[blurred, guess, kernel, *waves] -> two pictures near the guess that explain the
     blurred one.
 
     blurred, guess: (N, H, W, C); kernel: (N, K, K, 1). The Wiener filter of what the
     guess leaves unexplained: x minimises |kernel * x - blurred|^2 + w |x - guess|^2
     where it was seen, with w = exp(a) + exp(b) times the power of differences, a and b
-    learned. Half-quadratic splitting with a network as its denoiser (Zhang et al. 2017,
-    "Learning deep CNN denoiser prior for image restoration", equation 6).
+    learned. The second picture has a and b of BOLD: it is right where the kernel is,
+    and full of rings where it is not, which a network can see. Half-quadratic splitting
+    with a network as its denoiser (Zhang et al. 2017, "Learning deep CNN denoiser prior
+    for image restoration", equation 6).
     """
 
     def build(self, input_shape):
@@ -287,14 +294,17 @@ class PictureStep(keras.layers.Layer):
         response = frame.of_kernels(kernel)
         expected = frame.seen(product(response, frame.of_reflected(guess)))
         residual = frame.of_seen(blurred - expected)
-        flat, rough = ops.unstack(ops.exp(SCALE * self.weights_of_guess))
-        weight = 1.0 / (power(response) + flat + rough * frame.roughness)
-        change = correlation(response, residual)
-        change = Spectrum(change.real * weight, change.imaginary * weight)
-        return _channels_last(guess + frame.seen(change))
+        change, energy = correlation(response, residual), power(response)
+        learned = ops.unstack(ops.exp(SCALE * self.weights_of_guess))
+        pictures = []
+        for flat, rough in (learned, (math.exp(BOLD), math.exp(BOLD))):
+            weight = 1.0 / (energy + flat + rough * frame.roughness)
+            part = Spectrum(change.real * weight, change.imaginary * weight)
+            pictures.append(_channels_last(guess + frame.seen(part)))
+        return pictures
 
     def compute_output_shape(self, input_shape):
-        return input_shape[1]
+        return [input_shape[1], input_shape[1]]
 
 
 @keras.saving.register_keras_serializable("deblurgan_tf")

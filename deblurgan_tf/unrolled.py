@@ -49,7 +49,7 @@ def unrolled_generator(
         pyramid.insert(0, layers.AveragePooling2D(2)(pyramid[0]))
 
     kernel = PointKernel(REACHES[0])(pyramid[0])
-    guess = picture = pyramid[0]
+    guess = picture = bold = pyramid[0]
     for level, observed in enumerate(pyramid):
         reach = REACHES[level]
         waves = FrameWaves(reach, name=f"level{level}_waves")(observed)
@@ -58,11 +58,12 @@ def unrolled_generator(
             kernel = NormalisedKernel()(DoubledKernel(reach)(kernel))
             # The detail that the coarser picture lacks, by the kernel known so far.
             undo = PictureStep(name=f"level{level}_picture")
-            picture = undo([observed, picture, kernel, *waves])
+            picture, bold = undo([observed, picture, kernel, *waves])
         grey = ops.mean(observed, axis=-1, keepdims=True)
         for turn in range(TURNS[level]):
             name = f"level{level}_turn{turn}"
-            change, edges = net.unet([observed, picture, guess], (3, 1), name)
+            seen = [observed, picture, guess, bold]
+            change, edges = net.unet(seen, (3, 1), name)
             guess = layers.Add(name=f"{name}_guess")([picture, change])
             edges = ops.mean(guess, axis=-1, keepdims=True) + edges
             fit = KernelStep(name=f"{name}_fit")
@@ -70,8 +71,8 @@ def unrolled_generator(
                 fit([grey, edges, kernel, *waves]), kernel, f"{name}_kernel"
             )
             undo = PictureStep(name=f"{name}_picture")
-            picture = undo([observed, guess, kernel, *waves])
-    (change,) = net.unet([pyramid[-1], picture, guess], (3,), "refine")
+            picture, bold = undo([observed, guess, kernel, *waves])
+    (change,) = net.unet([pyramid[-1], picture, guess, bold], (3,), "refine")
     restored = ops.clip(picture + change, -1.0, 1.0)
     restored = CropLike(name="restored")([restored, blurred])
     return keras.Model(blurred, restored, name="unrolled_generator")

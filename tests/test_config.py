@@ -371,7 +371,10 @@ def test_the_last_override_of_a_key_wins(tmp_path):
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ("train.stepz=1", "train.stepz: unknown key; known here: start_from, epochs, steps"),
+        (
+            "train.stepz=1",
+            "train.stepz: unknown key; known here: start_from, epochs, steps",
+        ),
         ("nothing.here=1", "nothing: unknown key; known here: seed"),
         ("train.steps", "must look like train.steps=1000"),
         ("train.=1", "must look like train.steps=1000"),

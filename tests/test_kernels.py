@@ -357,7 +357,9 @@ def test_a_length_that_does_not_fit_is_refused(length, canvas):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="trajectory, linear, defocus or mixed; got 'zoom'"):
+    with pytest.raises(
+        ValueError, match="trajectory, linear, defocus or mixed; got 'zoom'"
+    ):
         _bank("zoom")
 
 

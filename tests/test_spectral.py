@@ -8,6 +8,7 @@ from keras import ops
 
 from deblurgan_tf.kernels import reduced
 from deblurgan_tf.spectral import (
+    BOLD,
     SCALE,
     DoubledKernel,
     FrameWaves,
@@ -124,8 +125,8 @@ def test_both_steps_keep_what_explains_the_blurred_picture():
     sharp, kernels, blurred, waves = _pair(24, 30, 4)
     kept = KernelStep()([blurred, sharp, kernels, *waves])
     np.testing.assert_allclose(kept, kernels, atol=1e-6)
-    kept = PictureStep()([blurred, sharp, kernels, *waves])
-    np.testing.assert_allclose(kept, sharp, atol=1e-4)
+    for kept in PictureStep()([blurred, sharp, kernels, *waves]):
+        np.testing.assert_allclose(kept, sharp, atol=1e-3)
 
 
 def test_the_kernel_step_is_the_written_out_least_squares_step():
@@ -187,11 +188,11 @@ def test_the_picture_step_is_the_written_out_wiener_filter_of_the_residual():
         np.transpose(blurred, (0, 3, 1, 2)) - expected[:, :, :height, :width]
     )
     rough = np.asarray(Waves(*waves).roughness).T
-    weight = np.abs(response) ** 2 + np.exp(-3.0) + np.exp(-2.0) * rough
-    change = np.fft.irfft2(np.conj(response) * np.fft.rfft2(residual) / weight, shape)
-    np.testing.assert_allclose(
-        found, guess + _last(change[:, :, :height, :width]), atol=1e-4
-    )
+    change = np.conj(response) * np.fft.rfft2(residual)
+    for picture, (flat, steep) in zip(found, ((-3, -2), (BOLD, BOLD)), strict=True):
+        weight = np.abs(response) ** 2 + np.exp(flat) + np.exp(steep) * rough
+        expected = np.fft.irfft2(change / weight, shape)[:, :, :height, :width]
+        np.testing.assert_allclose(picture, guess + _last(expected), atol=1e-3)
 
 
 def test_normalised_kernels_have_no_negative_entries_and_the_sum_one():
@@ -248,7 +249,7 @@ def test_the_layers_keep_their_settings_when_a_model_is_saved(tmp_path):
     picture, kernel = keras.Input((None, None, 1)), keras.Input((9, 9, 1))
     waves = FrameWaves(4)(picture)
     better = KernelStep()([picture, picture, kernel, *waves])
-    undone = PictureStep()([picture, picture, NormalisedKernel()(better), *waves])
+    undone, _ = PictureStep()([picture, picture, NormalisedKernel()(better), *waves])
     model = keras.Model([picture, kernel], [undone, DoubledKernel(7)(better)])
     for layer in model.layers:
         layer.set_weights([x - 0.5 for x in layer.get_weights()])

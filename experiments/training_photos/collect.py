@@ -1,9 +1,9 @@
-"""Cuts the photos to train on into tiles: python collect.py SOURCE... --output DIR.
+"""Cuts the photos to train on into tiles: python collect.py ROOT --output DIR.
 
-Every picture under the sources is reduced to a half, a third and a quarter (which
-removes noise and JPEG's blocks), and cut into tiles of 320x480. Tiles without detail
-are left out, and so is what is more than 40 tiles of one picture. The same sources give
-the same tiles.
+The pictures named in pictures.txt, paths below ROOT, are reduced to a half, a third and
+a quarter (which removes noise and JPEG's blocks), and cut into tiles of 320x480. Tiles
+without detail are left out, and so is what is more than 40 tiles of one picture. The
+same pictures give the same tiles.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from deblurgan_tf.sharpness import edge_width
 SCALES = (0.5, 0.35, 0.25)
 HEIGHT, WIDTH = 320, 480
 MOST = 40
+LIST = Path(__file__).with_name("pictures.txt")
 WEAKEST = 3.0  # mean absolute difference between neighbours in the busiest quarter
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
 def tiles(picture: np.ndarray) -> dict[str, np.ndarray]:
@@ -51,25 +51,25 @@ def is_detailed(tile: np.ndarray) -> bool:
 
 
 def main(
-    sources: Annotated[list[Path], typer.Argument()],
+    root: Annotated[Path, typer.Argument(help="the folder that holds the pictures")],
     output: Annotated[Path, typer.Option()],
+    pictures: Annotated[Path, typer.Option(help="a list of paths below ROOT")] = LIST,
 ) -> None:
+    files = [root / line for line in pictures.read_text().split()]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        sys.exit(f"not there: {', '.join(missing)}")
     output.mkdir(parents=True, exist_ok=True)
-    for source in sources:
-        for file in sorted(source.rglob("*")):
-            if file.suffix.lower() not in SUFFIXES or "screenshot" in file.name:
-                continue
-            picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-            if picture is None:
-                print(f"{file}: cannot be read", file=sys.stderr)
-                continue
-            stem = "-".join(file.relative_to(source).with_suffix("").parts)
-            found = tiles(picture)
-            kept = sorted(found, key=lambda name: zlib.crc32(f"{stem}{name}".encode()))
-            for name in kept[:MOST]:
-                cv2.imwrite(str(output / f"{stem}-{name}.png"), found[name])
-            if kept:
-                print(f"{stem}: {len(kept[:MOST])} of {len(found)} tiles")
+    for file in files:
+        picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if picture is None:
+            sys.exit(f"{file}: cannot be read")
+        stem = "_".join(file.relative_to(root).with_suffix("").parts)
+        found = tiles(picture)
+        kept = sorted(found, key=lambda name: zlib.crc32(f"{stem}{name}".encode()))
+        for name in kept[:MOST]:
+            cv2.imwrite(str(output / f"{stem}-{name}.png"), found[name])
+        print(f"{stem}: {len(kept[:MOST])} of {len(found)} tiles")
 
 
 if __name__ == "__main__":
