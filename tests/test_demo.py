@@ -321,7 +321,7 @@ def test_the_server_fetches_nothing_for_a_visitor(path, refused):
 
 
 def test_visitors_see_names_and_no_paths(models):
-    assert models.names == ["narrow.keras", "plates_quick"]
+    assert models.names == ["narrow.keras", "photos", "plates", "plates_quick"]
     with pytest.raises(PageError, match="plates_quick"):
         models.restorer("/etc/passwd")
     assert models.restorer("plates_quick") is models.restorer("plates_quick")
@@ -387,6 +387,18 @@ def test_plates_at_written_places_without_the_ocr(page, no_ocr):
     outside[10:40, 20:80] = outside[40:60, 100:140] = False
     np.testing.assert_array_equal(result[outside], pixels[outside])
     assert (result != pixels).any()
+
+
+def test_plates_have_a_model_of_their_own_in_place_of_the_one_for_photos(
+    page, models, no_ocr, monkeypatch
+):
+    narrow, asked = models.restorer("narrow.keras"), []
+    monkeypatch.setattr(models, "restorer", lambda name: asked.append(name) or narrow)
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    for chosen, used in (("photos", "plates"), ("plates_quick", "plates_quick")):
+        answer = page.plates("one", chosen, "20,10,60,30", ignored)
+        assert f"1 plate restored by {used}." in answer.message
+        assert asked.pop() == used and not asked
 
 
 def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):

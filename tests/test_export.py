@@ -28,6 +28,7 @@ from deblurgan_tf.models import resnet_generator
 from deblurgan_tf.resources import resource
 from deblurgan_tf.restorer import Restorer, load
 
+MODEL = "plates_quick"  # small: the tests export it again and again
 EXTRAS = {
     "saved_model": ["tensorflow_serving"],
     "onnx": ["onnx", "tf2onnx", "onnxruntime"],
@@ -64,7 +65,7 @@ def exported(tmp_path_factory):
             pytest.importorskip(extra, reason=f"--format {form} needs an extra")
         if form not in known:
             output = tmp_path_factory.mktemp(form) / "plates_quick"
-            code, said = run("--output", output, "--format", form)
+            code, said = run("--model", MODEL, "--output", output, "--format", form)
             assert code == 0, said
             known[form] = said, output / FILES[form]
         return known[form]
@@ -75,7 +76,7 @@ def exported(tmp_path_factory):
 @pytest.fixture(scope="module")
 def wanted():
     """What predict makes of PICTURES with the shipped model."""
-    restorer = load()
+    restorer = load(MODEL)
     return [restorer.restore(picture) for picture in PICTURES]
 
 
@@ -148,7 +149,8 @@ def test_a_litert_file_answers_as_predict_without_flex(exported, wanted):
 
 def test_smaller_weights_say_what_they_cost(exported, tmp_path):
     _, full = exported("litert")
-    code, said = run("--output", tmp_path, "--format", "litert", "--quantize", "int8")
+    quantised = ("--model", MODEL, "--format", "litert", "--quantize", "int8")
+    code, said = run("--output", tmp_path, *quantised)
     assert code == 0, said
     file = tmp_path / "plates_quick-int8.tflite"
     assert file.stat().st_size < 0.4 * full.stat().st_size

@@ -16,12 +16,15 @@ from deblurgan_tf.plate_restoration import (
     restore_box,
     restore_plates,
     work_scale,
+    work_widths,
 )
 from deblurgan_tf.plates import Reading
 
 
 class Same:
     """Changes nothing; remembers what it was given."""
+
+    kernel = None
 
     def __init__(self):
         self.seen = []
@@ -99,18 +102,29 @@ def test_the_middle_of_a_plate_is_what_the_model_made():
 
 
 @pytest.mark.parametrize(
-    ("box", "expected"),
+    ("box", "kernel", "expected"),
     [
-        (Box(0, 0, 110, 25), 1.0),
-        (Box(0, 0, 150, 40), 1.0),
-        (Box(0, 0, 55, 12), 2.0),
-        (Box(0, 0, 300, 70), 0.5),
-        (Box(0, 0, 60, 150), 0.5),  # a tall plate: the height decides
-        (Box(0, 0, 27, 27), 110 / 54),
+        (Box(0, 0, 110, 25), None, 1.0),
+        (Box(0, 0, 150, 40), None, 1.0),
+        (Box(0, 0, 55, 12), None, 2.0),
+        (Box(0, 0, 300, 70), None, 0.5),
+        (Box(0, 0, 60, 150), None, 0.5),  # a tall plate: the height decides
+        (Box(0, 0, 27, 27), None, 110 / 54),
+        (Box(0, 0, 210, 50), 57, 1.0),
+        (Box(0, 0, 100, 25), 57, 199.5 / 100),
+        (Box(0, 0, 100, 25), 29, 101.5 / 100),
     ],
 )
-def test_the_scale_brings_a_plate_to_work_size(box, expected):
-    assert work_scale(box) == pytest.approx(expected)
+def test_the_scale_brings_a_plate_to_the_models_work_size(box, kernel, expected):
+    assert work_scale(box, work_widths(kernel)) == pytest.approx(expected)
+
+
+def test_a_model_that_finds_kernels_sees_wider_plates():
+    model = Same()
+    model.kernel = 57
+    restore_plates(model, photo(200, 400, 1), [Box(150, 80, 100, 24)])
+    width = 199.5 * (1 + 2 * plate_restoration.CONTEXT)
+    assert model.seen[0].shape[1] == pytest.approx(width, abs=4)
 
 
 def test_the_model_sees_the_plate_at_work_size_with_its_surroundings():

@@ -300,14 +300,14 @@ def test_load_is_exported_and_the_import_stays_cheap():
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
     assert result.stdout == "False\n", result.stderr
-    assert resources.DEFAULT_MODEL == "plates_quick"
+    assert (resources.DEFAULT_MODEL, resources.PLATES_MODEL) == ("photos", "plates")
 
 
 def test_the_shipped_model_restores_plates_of_its_kind_and_is_the_one_of_its_card():
     path = resources.resource("assets", "models", "plates_quick.keras")
     card = (path.parent / "README.md").read_text(encoding="utf-8")
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card
-    restorer = load()
+    restorer = load("plates_quick")
     how = blur.degradation(config.load(config.experiment("plates_quick")).blur, 7)
     gains = []
     for number in range(8):

@@ -253,7 +253,7 @@ def test_what_is_no_request_of_a_signature_is_refused(model):
 def test_the_compose_file_serves_what_the_export_wrote_on_loopback_alone():
     service = yaml.safe_load((EXAMPLES / "compose.yaml").read_text())["services"]
     service = service["serving"]
-    assert service["environment"] == {"MODEL_NAME": "${MODEL:-plates_quick}"}
+    assert service["environment"] == {"MODEL_NAME": "${MODEL:-plates}"}
     assert service["volumes"] == ["${MODELS:-../../models}:/models:ro"]
     assert service["ports"] == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
 

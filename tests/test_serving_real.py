@@ -117,10 +117,12 @@ def test_the_real_server_answers_as_predict(tmp_path):
     if start is None:
         pytest.skip(f"neither tensorflow_model_server nor a container of {IMAGE}")
     subprocess.run(
-        [sys.executable, "-m", "deblurgan_tf.export", "--output", folder], check=True
+        [sys.executable, "-m", "deblurgan_tf.export", "--output", folder]
+        + ["--model", "plates_quick"],
+        check=True,
     )
     pictures = [photo(*size, 0) for size in ((64, 128), (33, 47), (1, 1))]
-    restorer = load()
+    restorer = load("plates_quick")
     wanted = [restorer.restore(picture) for picture in pictures]
     files = [png(picture) for picture in pictures]
     url = f"http://127.0.0.1:{rest_port}/v1/models/plates_quick"

@@ -23,6 +23,7 @@ from deblurgan_tf.page.visits import Visit, VisitOver, Visits
 from deblurgan_tf.plate_boxes import Box, BoxError
 from deblurgan_tf.plate_restoration import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.plates import OcrMissing
+from deblurgan_tf.resources import DEFAULT_MODEL, PLATES_MODEL
 
 Advance = Callable[[float, str], object]
 """Is called with the finished share, in [0, 1], and what is being done."""
@@ -135,6 +136,8 @@ class Handlers:
             if not boxes and not ocr:
                 raise PageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
+            # As predict does: where plates alone are restored, by the model for them.
+            model = PLATES_MODEL if model == DEFAULT_MODEL else model
             restorer = self.models.restorer(model)
             result = restore_plates(
                 _Leaving(restorer, visit), picture.pixels, boxes or None, read=ocr

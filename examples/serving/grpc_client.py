@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path, help="JPEG or PNG files")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     parser.add_argument("--target", default="localhost:8500")
-    parser.add_argument("--model", default="plates_quick")
+    parser.add_argument("--model", default="plates")
     given = parser.parse_args()
     targets = [given.output / path.with_suffix(".png").name for path in given.pictures]
     if len(set(targets)) < len(targets):

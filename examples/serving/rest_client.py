@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", nargs="+", type=Path, help="JPEG or PNG files")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
-    parser.add_argument("--url", default="http://localhost:8501/v1/models/plates_quick")
+    parser.add_argument("--url", default="http://localhost:8501/v1/models/plates")
     given = parser.parse_args()
     targets = [given.output / path.with_suffix(".png").name for path in given.pictures]
     if len(set(targets)) < len(targets):

@@ -2,7 +2,7 @@
 # Restores one picture over REST with curl:  restore.sh blurred.jpg restored.png
 # URL=http://host:8501/v1/models/NAME names another server or model.
 set -euo pipefail
-url=${URL:-http://localhost:8501/v1/models/plates_quick}
+url=${URL:-http://localhost:8501/v1/models/plates}
 answer=$(
     # By a pipe: a picture is too long for the command line.
     printf '{"signature_name": "serve_bytes", "instances": [{"image_bytes": {"b64": "%s"}}]}' \

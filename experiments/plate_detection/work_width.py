@@ -24,6 +24,8 @@ assert layers  # the model's own layers are registered by their import
 
 
 class Model:
+    kernel = None
+
     def __init__(self, path: str):
         self.generator = keras.models.load_model(path, compile=False)
 

@@ -170,7 +170,7 @@ def png(pixels):
 def test_a_photo_is_restored_compared_and_downloaded(visitor):
     page = visitor()
     drop(page, "seeds.jpg", (SAMPLES / "seeds-sharp.jpg").read_bytes())
-    says(page, "seeds.jpg: 640x360 pixels. Restored by plates_quick.")
+    says(page, "seeds.jpg: 640x360 pixels. Restored by photos.")
     shown = page.locator("#pair img")
     assert shown.count() == 2
     for n in range(2):
@@ -272,7 +272,7 @@ def test_a_plate_that_is_not_found_is_tapped_and_restored(visitor):
     playwright.expect(page.locator("#boxes textarea")).to_have_value("")
     page.fill("#boxes textarea", CAR_PLATE)
     start.click()
-    says(page, "1 plate restored by plates_quick.", "#plates-message")
+    says(page, "1 plate restored by plates.", "#plates-message")
     playwright.expect(page.locator("#crops img")).to_have_count(2)
     name, result = handed_out(page, "Download the picture")
     assert name == "car-blurred-plates.png"
