@@ -16,7 +16,12 @@ import keras
 from deblurgan_tf import layers as layers
 from deblurgan_tf import spectral as spectral
 from deblurgan_tf.resources import resource
-from deblurgan_tf.unrolled import in_precision, is_staged
+from deblurgan_tf.unrolled import (
+    count_levels,
+    counterpart,
+    in_precision,
+    is_staged,
+)
 
 PICTURES = (None, None, None, 3)
 
@@ -115,7 +120,8 @@ def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
     """Copies weights between generators of one kind; returns the target's layers.
 
     All of them where the two are built alike; otherwise those of layers with one name
-    and equal shapes, and the others keep theirs. (Keras counts up the names of layers
+    and equal shapes, and the others keep theirs. Levels that an unrolled source has not
+    start as its finest one. (Keras counts up the names of layers
     that were given none, so equal generators may differ in names.)
     """
     weighted = [layer for layer in target.layers if layer.weights]
@@ -125,10 +131,12 @@ def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
         return [layer.name for layer in weighted]
     copied = []
     known = {layer.name: layer for layer in source.layers if layer.weights}
+    levels = count_levels(source)
     for layer in weighted:
-        if layer.name not in known:
+        name = counterpart(layer.name, levels) if levels else layer.name
+        if name not in known:
             continue
-        weights = known[layer.name].get_weights()
+        weights = known[name].get_weights()
         if [x.shape for x in weights] == [tuple(x.shape) for x in layer.weights]:
             layer.set_weights(weights)
             copied.append(layer.name)

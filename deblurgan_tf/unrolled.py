@@ -8,6 +8,8 @@ edges and refine kernel and picture, trained end to end (as Schuler et al. 2016,
 
 from __future__ import annotations
 
+import re
+
 import keras
 from keras import layers, ops
 
@@ -89,12 +91,29 @@ def largest_kernel(generator: keras.Model) -> int | None:
     return 2 * max(reaches) + 1 if reaches else None
 
 
+def counterpart(name: str, levels: int) -> str:
+    """The layer that does the work of layer `name` in a generator of so many levels.
+
+    What works at a level that it has not is nearest to the last round of its finest.
+    """
+    found = re.match(r"level(\d+)(_turn\d+)?", name)
+    if found is None or int(found[1]) < levels:
+        return name
+    turn = "" if found[2] is None else f"_turn{TURNS[levels - 1] - 1}"
+    return f"level{levels - 1}{turn}{name[found.end() :]}"
+
+
+def count_levels(generator: keras.Model) -> int:
+    """0 for a generator that finds no kernel."""
+    return sum(isinstance(x, FrameWaves) for x in generator.layers)
+
+
 def in_precision(generator: keras.Model, dtype: str) -> keras.Model:
     """The same generator and weights under another dtype policy.
 
     What carries the picture and the kernel stays float32 under every policy.
     """
-    levels = sum(isinstance(x, FrameWaves) for x in generator.layers)
+    levels = count_levels(generator)
     width = generator.get_layer("level0_turn0_in").filters
     rebuilt = unrolled_generator(levels, width, dtype=dtype)
     rebuilt.set_weights(generator.get_weights())

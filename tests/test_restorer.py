@@ -17,10 +17,19 @@ from made import photo
 from made_models import convolutional, identity, narrow_resnet
 
 import deblurgan_tf
-from deblurgan_tf import blur, config, images, metrics, model_files, resources, tiles
+from deblurgan_tf import (
+    blur,
+    config,
+    images,
+    kernels,
+    metrics,
+    model_files,
+    resources,
+    tiles,
+)
 from deblurgan_tf.data.rendered_plates import render_plate
 from deblurgan_tf.model_files import ModelError
-from deblurgan_tf.restorer import Restorer, load
+from deblurgan_tf.restorer import KERNEL_TILE, Restorer, load
 from deblurgan_tf.seeds import sample_seeds
 
 
@@ -320,3 +329,45 @@ def test_the_shipped_model_restores_plates_of_its_kind_and_is_the_one_of_its_car
     # Most gain, and the card says that not all do.
     assert np.mean(gains) > 1.0
     assert np.sum(np.array(gains) > 0) >= 6
+
+
+def test_a_shipped_model_that_was_changed_is_refused(tmp_path):
+    path = resources.resource("assets", "models", "plates_quick.keras")
+    for name in ("plates_quick.keras", "SHA256SUMS"):
+        (tmp_path / name).write_bytes((path.parent / name).read_bytes())
+    copy = tmp_path / "plates_quick.keras"
+    model_files.check_shipped(copy)
+    data = bytearray(copy.read_bytes())
+    data[5000] ^= 1
+    copy.write_bytes(data)
+    with pytest.raises(ModelError, match="plates_quick.keras: is damaged, or not the"):
+        model_files.check_shipped(copy)
+
+
+def test_every_shipped_model_is_in_the_sums_and_in_its_card():
+    folder = resources.resource("assets", "models")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    sums = (folder / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    assert [line.split()[1] for line in sums] == sorted(
+        path.name for path in folder.glob("*.keras")
+    )
+    for line in sums:
+        digest, name = line.split()
+        assert f"`{name}`" in card and digest in card
+        model_files.check_shipped(folder / name)
+        assert (folder / name).stat().st_size < 30e6
+
+
+@pytest.mark.parametrize("name", ["plates", "photos"])
+def test_models_that_find_kernels_undo_long_blur_that_they_have_not_seen(name):
+    restorer = load(name)
+    assert restorer.kernel == 57 and restorer.tile == KERNEL_TILE
+    bank = kernels.kernel_bank("trajectory", 6, 65, 30, (0.005,), (1.0,), 77)
+    gains = []
+    for number in range(6):
+        sharp = render_plate(800_000 + number, 96, 224)[0]
+        values = keras.ops.convert_to_tensor(images.to_float(sharp)[None])
+        blurred = images.to_uint8(blur.blur(values, bank[number : number + 1])[0])
+        restored = restorer.restore(np.asarray(blurred))
+        gains.append(metrics.psnr(restored, sharp) - metrics.psnr(blurred, sharp))
+    assert np.mean(gains) > 1.5 and np.median(gains) > 1.0
