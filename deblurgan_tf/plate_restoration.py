@@ -21,9 +21,9 @@ from deblurgan_tf.plates import find_plates, read_plate
 # better for weak blur, narrower for strong blur (experiments/plate_detection has the
 # table).
 WORK_WIDTH = (110, 150)
-# The same for a model that finds kernels, in sides of its largest kernel: 200 to 280
-# pixels for kernels of 57, in frames of 128x256.
-WORK_WIDTH_IN_KERNELS = (3.5, 4.9)
+# The same for a model that finds kernels, in sides of its largest kernel: 171 to 280
+# pixels for kernels of 57.
+WORK_WIDTH_IN_KERNELS = (3.0, 4.9)
 # Found boxes are close to the plate: they are enlarged by these parts of their width
 # and height on each side, so that the soft edge lies off the text. Boxes given by hand
 # are taken as they are.
@@ -31,6 +31,8 @@ GROWTH = (0.06, 0.2)
 # Surroundings that the model sees beside the box, as a part of the work width: blur
 # carries light across the box's edge.
 CONTEXT = 0.15
+# A model that finds kernels finds better ones where it sees more.
+CONTEXT_FOR_KERNELS = 0.6
 FEATHER = 0.12  # of the box's shorter side: how wide the soft edge is, inside the box
 
 
@@ -119,7 +121,8 @@ def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
     """
     widths = work_widths(restorer.kernel)
     scale = work_scale(box, widths)
-    room = CONTEXT * max(widths[0], box.width * scale) / scale
+    share = CONTEXT if restorer.kernel is None else CONTEXT_FOR_KERNELS
+    room = share * max(widths[0], box.width * scale) / scale
     around = grow(box, room, room, *pixels.shape[:2])
     original = around.cut(pixels)
     small = _resized(original, scale)

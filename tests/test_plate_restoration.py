@@ -111,8 +111,8 @@ def test_the_middle_of_a_plate_is_what_the_model_made():
         (Box(0, 0, 60, 150), None, 0.5),  # a tall plate: the height decides
         (Box(0, 0, 27, 27), None, 110 / 54),
         (Box(0, 0, 210, 50), 57, 1.0),
-        (Box(0, 0, 100, 25), 57, 199.5 / 100),
-        (Box(0, 0, 100, 25), 29, 101.5 / 100),
+        (Box(0, 0, 100, 25), 57, 1.71),
+        (Box(0, 0, 80, 25), 29, 87 / 80),
     ],
 )
 def test_the_scale_brings_a_plate_to_the_models_work_size(box, kernel, expected):
@@ -123,7 +123,7 @@ def test_a_model_that_finds_kernels_sees_wider_plates():
     model = Same()
     model.kernel = 57
     restore_plates(model, photo(200, 400, 1), [Box(150, 80, 100, 24)])
-    width = 199.5 * (1 + 2 * plate_restoration.CONTEXT)
+    width = 171 * (1 + 2 * plate_restoration.CONTEXT_FOR_KERNELS)
     assert model.seen[0].shape[1] == pytest.approx(width, abs=4)
 
 
