@@ -37,7 +37,11 @@ class PadToMultiple(keras.layers.Layer):
             least = ops.maximum(size, self.minimum)
             padded = (least + self.multiple - 1) // self.multiple * self.multiple
             place = ops.arange(padded, dtype="int32")
-            place = ops.where(place < least, place, 2 * (least - 1) - place)
+            # Back and forth, as often as it takes: small pictures are shorter than what
+            # a large multiple adds.
+            turn = 2 * (least - 1)
+            place = ops.mod(place, turn)
+            place = ops.minimum(place, turn - place)
             pictures = ops.take(pictures, ops.minimum(place, size - 1), axis=axis)
         return pictures
 

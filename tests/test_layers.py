@@ -249,3 +249,17 @@ def test_instance_normalisation_in_bfloat16_is_as_close_as_bfloat16_is(count):
     rough = InstanceNormalization(dtype="mixed_bfloat16")(x)
     assert rough.dtype == tf.bfloat16
     np.testing.assert_allclose(tf.cast(rough, tf.float32), exact, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [1, 16, 17, 31, 33, 64, 65, 100])
+def test_padding_reflects_back_and_forth_where_a_multiple_is_larger_than_the_picture(
+    size,
+):
+    picture = np.random.default_rng(0).random((1, size, 20, 2)).astype(np.float32)
+    found = PadToMultiple(64, minimum=16)(tf.constant(picture))
+    height = -(-max(size, 16) // 64) * 64
+    sides = [(0, max(16 - n, 0)) for n in (size, 20)]
+    whole = np.pad(picture, ((0, 0), *sides, (0, 0)), mode="edge")
+    more = [(0, m - n) for m, n in zip((height, 64), whole.shape[1:3], strict=True)]
+    expected = np.pad(whole, ((0, 0), *more, (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(found, expected)
