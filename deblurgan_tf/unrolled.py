@@ -82,7 +82,7 @@ def unrolled_generator(
 
 def is_staged(generator: keras.Model) -> bool:
     """Whether it finds a kernel on its way, as the unrolled generator does."""
-    return any(isinstance(layer, KernelStep) for layer in generator.layers)
+    return count_levels(generator) > 0
 
 
 def largest_kernel(generator: keras.Model) -> int | None:
