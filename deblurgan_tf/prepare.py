@@ -1,4 +1,4 @@
-"""Make and check data sets: `python -m deblurgan_tf.prepare plates | blur | check`."""
+"""Make and check data sets: `python -m deblurgan_tf.prepare plates | blur | ...`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from deblurgan_tf.preparation.data_check import (
 from deblurgan_tf.preparation.data_sets import DataSetError, recognise
 from deblurgan_tf.preparation.doubles import duplicates, leaks, split_leaks
 from deblurgan_tf.preparation.files import write_bytes
+from deblurgan_tf.preparation.pack_command import pack
 from deblurgan_tf.preparation.plate_cutting import Limits
 from deblurgan_tf.preparation.plates_folder import Cut, cut_photo, write_tables
 from deblurgan_tf.preparation.tables import TableError, boxes_of
@@ -290,6 +291,13 @@ def check(
     show_problems(problems, result["pictures"])
     if result["errors"]:
         raise typer.Exit(1)
+
+
+app.command(
+    no_args_is_help=True,
+    epilog="Examples: python -m deblurgan_tf.prepare pack photos --output data || "
+    "python -m deblurgan_tf.prepare pack pairs --output data --name my_pairs",
+)(pack)
 
 
 def _check_ocr() -> None:

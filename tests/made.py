@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from deblurgan_tf import config as configs
+from deblurgan_tf.data.source import samples
 
 # A training of a few seconds: every value that costs time is the smallest that works.
 TINY = {
@@ -90,8 +91,8 @@ def energy(picture):
 
 def take(source, count, start=0, seed=0, crop=(16, 16), flip=False):
     """`count` samples from number `start` on, as NumPy arrays."""
-    samples = source.samples(seed, crop, flip, start).as_numpy_iterator()
-    return list(itertools.islice(samples, count))
+    positions = tf.data.Dataset.range(start, start + count)
+    return list(samples(source, seed, crop, flip, positions).as_numpy_iterator())
 
 
 def same(one, other):

@@ -491,18 +491,19 @@ def test_a_mix_draws_near_its_weights_and_keeps_the_epochs_of_its_parts(tmp_path
         assert sorted(first[epoch * 10 : epoch * 10 + 10]) == list(range(10))
 
 
-def test_the_choices_of_a_mix_are_the_same_however_they_are_asked_for():
+def test_every_sample_of_a_mix_has_its_own_place_however_it_is_asked_for():
     mixed = Mix(sources=(), shares=(0.1, 5.0, 0.7, 2.0), validation=[])
-    start, end = BLOCK - 5, 2 * BLOCK + 5
-    whole = mixed.choices(0, 0, end)
-    assert whole.dtype == np.int64 and len(whole) == end
-    assert np.array_equal(mixed.choices(0, start, end), whole[start:])
-    for position in (0, BLOCK - 1, BLOCK, 2 * BLOCK):
-        assert mixed.choices(0, position, position + 1) == whole[position]
-    assert len(mixed.choices(0, 0, 0)) == 0
-    shares = np.bincount(whole, minlength=4) / end
+    end = 2 * BLOCK + 5
+    places = [mixed.place(0, number) for number in range(end)]
+    chosen = np.array([source for source, _ in places])
+    for source in range(4):
+        taken = [place for of, place in places if of == source]
+        assert taken == list(range(len(taken)))  # none twice, none left out
+    shares = np.bincount(chosen, minlength=4) / end
     assert np.allclose(shares, np.array(mixed.shares) / sum(mixed.shares), atol=0.03)
-    assert not np.array_equal(mixed.choices(1, 0, end), whole)
+    for number in (2 * BLOCK, BLOCK, BLOCK - 1, 0):
+        assert mixed.place(0, number) == places[number]
+    assert [mixed.place(1, number)[0] for number in range(99)] != list(chosen[:99])
 
 
 def test_a_mix_with_an_endless_part_is_endless(tmp_path):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from deblurgan_tf.config import Config, Data, MixPart
 from deblurgan_tf.data import files, mix, plates
-from deblurgan_tf.data.source import DataError, Item, Source
+from deblurgan_tf.data.source import DataError, Item, Source, samples
 
 __all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]
 
@@ -59,24 +59,45 @@ def _read(data: Data) -> tuple[int, int]:
 
 
 def training_batches(
-    source: Source, config: Config, start_step: int
+    source: Source,
+    config: Config,
+    start_step: int,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, tf.Tensor]]:
     """Batches of the training from a step on: see `steps.make_train_step`.
 
+    With a strategy of several replicas, `data.batch` is what all of them take in one
+    step: of each batch a worker makes the samples of its own replicas alone.
     Raises DataError for a picture whose header is good and whose pixels are not.
     """
     data = config.data
-    first = start_step * data.batch
-    samples = source.samples(config.seed, _read(data), data.flip, first)
-    positions = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
-    batches = (
-        tf.data.Dataset.zip(samples, positions)
-        .map(lambda sample, position: sample | {"position": position})
-        .batch(data.batch, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-        .with_options(_own_threads())
-    )
 
+    def share(replicas: int, worker: int, workers: int) -> tf.data.Dataset:
+        each = data.batch // (replicas * workers)
+        places = tf.data.Dataset.range(each * replicas)
+        firsts = tf.data.Dataset.range(
+            start_step * data.batch + worker * each * replicas,
+            np.iinfo(np.int64).max - data.batch,
+            data.batch,
+        )
+        positions = firsts.flat_map(lambda first: places.map(lambda x: first + x))
+        return (
+            samples(source, config.seed, _read(data), data.flip, positions)
+            .batch(each, drop_remainder=True)
+            .prefetch(tf.data.AUTOTUNE)
+            .with_options(_own_threads())
+        )
+
+    if strategy is None:
+        batches = share(1, 0, 1)
+    else:
+        batches = strategy.distribute_datasets_from_function(
+            lambda of: share(
+                strategy.num_replicas_in_sync // of.num_input_pipelines,
+                of.input_pipeline_id,
+                of.num_input_pipelines,
+            )
+        )
     try:
         yield from batches
     except tf.errors.OpError as error:

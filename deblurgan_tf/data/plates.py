@@ -5,11 +5,17 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.rendered_plates import plate_text, render_plate
-from deblurgan_tf.data.source import Crop, Item, Items, Pair, generator, mapped
+from deblurgan_tf.data.source import (
+    Crop,
+    Item,
+    Items,
+    Pair,
+    Sample,
+    crop_and_flip,
+    generator,
+)
 
 # A fixed set of this many plates at most is kept in memory after its first pass.
 KEPT = 4096
@@ -57,11 +63,9 @@ class EndlessPlates:
     def without(self, files: set) -> EndlessPlates:
         return self  # plates have no files
 
-    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
-        def load(position: int) -> Pair:
-            return _load(2, position, seed=self.seed, crop=crop)
-
-        return mapped(load, seed, crop, flip, start)
+    def sample(self, seed: int, number: int, crop: Crop, flip: bool) -> Sample:
+        blurred, sharp = _load(2, number, seed=self.seed, crop=crop)
+        return crop_and_flip(blurred, sharp, crop, flip, generator(seed, 1, number))
 
 
 def _seed(stream: int, number: int, seed: int) -> int:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +21,15 @@ from deblurgan_tf.aside import set_aside
 Crop = tuple[int, int]  # height, width
 # (blurred or None where it is to be made, sharp), uint8 (H, W, 3)
 Pair = tuple[np.ndarray | None, np.ndarray]
+
+
+class Sample(NamedTuple):
+    """A crop to train on, uint8 (H, W, 3); `blurred` is `sharp` again where `paired`
+    is False: it is blurred on the device."""
+
+    blurred: np.ndarray
+    sharp: np.ndarray
+    paired: np.ndarray  # bool, ()
 
 
 class DataError(ValueError):
@@ -53,15 +62,12 @@ class Source(Protocol):
         """What it holds, "training/NAME" and "validation/NAME": a resumed run has to
         find the same. Empty for pictures that the config alone decides on."""
 
-    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
-        """An endless set that begins with sample number `start`; see `ELEMENT`."""
+    def sample(self, seed: int, number: int, crop: Crop, flip: bool) -> Sample:
+        """Sample `number` of an endless training: a function of its arguments alone,
+        so that any process can make any sample, in any order."""
 
     def without(self, files: set[Path]) -> Source:
         """The same without the training items whose sharp picture is one of these."""
-
-
-# A sample: `blurred` is `sharp` again where `paired` is False.
-ELEMENT = {"blurred": tf.uint8, "sharp": tf.uint8, "paired": tf.bool}
 
 
 @dataclass(frozen=True)
@@ -84,46 +90,37 @@ class Items:
         kept = [item for item in self.training if item.sharp_file not in files]
         return Items(kept, self.validation)
 
-    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
-        size = len(self.training)
-
-        def load(position: int) -> Pair:
-            epoch, place = divmod(position, size)
-            return self.training[_order(seed, epoch, size)[place]].load()
-
-        return mapped(load, seed, crop, flip, start)
+    def sample(self, seed: int, number: int, crop: Crop, flip: bool) -> Sample:
+        epoch, place = divmod(number, self.size)
+        item = self.training[_order(seed, epoch, self.size)[place]]
+        blurred, sharp = item.load()
+        return crop_and_flip(blurred, sharp, crop, flip, generator(seed, 1, number))
 
 
-def mapped(
-    load: Callable[[int], Pair], seed: int, crop: Crop, flip: bool, start: int
+def samples(
+    source: Source, seed: int, crop: Crop, flip: bool, positions: tf.data.Dataset
 ) -> tf.data.Dataset:
-    """Samples number `start`, `start + 1`, ...: loaded, cropped, flipped, in parallel.
+    """The samples of these positions in their order, loaded in parallel.
 
-    load: the position of a sample -> its whole pictures.
+    Elements: `blurred` and `sharp`, uint8 (H, W, 3), `paired`, bool, and `position`.
     """
 
-    def sample(position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        blurred, sharp = load(int(position))
-        rng = generator(seed, 1, int(position))
-        return crop_and_flip(blurred, sharp, crop, flip, rng)
+    def sample(position: np.ndarray) -> Sample:
+        return source.sample(seed, int(position), crop, flip)
 
     def element(position: tf.Tensor) -> dict[str, tf.Tensor]:
         # The function depends on its argument alone, so it may run in any order.
-        values = tf.numpy_function(
-            sample, [position], list(ELEMENT.values()), stateful=False
-        )
-        return shaped(dict(zip(ELEMENT, values, strict=True)), crop)
+        types = [tf.uint8, tf.uint8, tf.bool]
+        made = tf.numpy_function(sample, [position], types, stateful=False)
+        return {
+            # A NumPy function cannot tell its shapes.
+            "blurred": tf.ensure_shape(made[0], (*crop, 3)),
+            "sharp": tf.ensure_shape(made[1], (*crop, 3)),
+            "paired": tf.ensure_shape(made[2], ()),
+            "position": position,
+        }
 
-    positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return positions.map(element, tf.data.AUTOTUNE, deterministic=True)
-
-
-def shaped(element: dict[str, tf.Tensor], crop: Crop) -> dict[str, tf.Tensor]:
-    """Says the shapes that a NumPy function cannot tell."""
-    element["blurred"] = tf.ensure_shape(element["blurred"], (*crop, 3))
-    element["sharp"] = tf.ensure_shape(element["sharp"], (*crop, 3))
-    element["paired"] = tf.ensure_shape(element["paired"], ())
-    return element
 
 
 def crop_and_flip(
@@ -132,7 +129,7 @@ def crop_and_flip(
     crop: Crop,
     flip: bool,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Sample:
     """A random crop of both pictures at the same place, mirrored half of the time."""
     height, width = crop
     if sharp.shape[0] < height or sharp.shape[1] < width:
@@ -147,8 +144,8 @@ def crop_and_flip(
 
     cut_sharp = cut(sharp)
     if blurred is None:
-        return cut_sharp, cut_sharp, np.array(False)
-    return cut(blurred), cut_sharp, np.array(True)
+        return Sample(cut_sharp, cut_sharp, np.array(False))
+    return Sample(cut(blurred), cut_sharp, np.array(True))
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

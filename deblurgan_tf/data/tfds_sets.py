@@ -1,15 +1,18 @@
-"""A tensorflow-datasets image set by name, read as a stream.
+"""A tensorflow-datasets image set by name.
 
 Sets with the features `blurred` and `sharp` give pairs; sets with `image` give sharp
-pictures. Pictures are decoded by `images`, as everywhere else.
+pictures. Pictures are decoded by `images`, as everywhere else, and read one by one from
+where they lie (`records.py`), by each worker those of its own samples alone.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 import tensorflow as tf
@@ -19,20 +22,10 @@ import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
 from deblurgan_tf.aside import set_aside
 from deblurgan_tf.config import Data, MixPart
-from deblurgan_tf.data.source import (
-    ELEMENT,
-    Crop,
-    DataError,
-    Item,
-    Pair,
-    crop_and_flip,
-    generator,
-    reduced,
-    scaled,
-    shaped,
-)
+from deblurgan_tf.data.records import Shard, open_shard
+from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, reduced
 
-SHUFFLED_BYTES = 2**28  # encoded pictures that are shuffled among each other
+TOLD = 10  # names in a warning
 
 
 def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
@@ -61,151 +54,136 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
             f"{origin}: has no split {part.split!r}; it has: {known}"
         ) from error
     features = builder.info.features
+    names: tuple[str, ...]
     if {"blurred", "sharp"} <= features.keys():
         names = ("blurred", "sharp")
     elif "image" in features:
-        names = ("image", "image")
+        names = ("image",)
     else:
         raise DataError(
             f"{origin}: needs the feature 'image', or 'blurred' and 'sharp'; it has: "
             f"{', '.join(features)}"
         )
-    whole = TfdsSet(builder, part.split, names, part.scale)
-    sizes = whole.sizes()
-    small = [x for x, (h, w) in sizes.items() if h < crop[0] or w < crop[1]]
-    if len(small) == len(sizes):
+    records = _records(builder, part, names, origin)
+    small = records.smaller_than(crop)
+    if small.all():
         raise DataError(
-            f"{origin}: all {len(sizes)} pictures are smaller than the crop of "
+            f"{origin}: all {len(records)} pictures are smaller than the crop of "
             f"{crop[0]}x{crop[1]}; lower data.crop"
         )
-    if small:
+    if small.any():
+        left_out = records.chosen(small)
+        told = ", ".join(item.name for item in left_out[:TOLD])
+        more = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
         warnings.warn(
-            f"{origin}: {len(small)} of {len(sizes)} pictures are smaller than the "
-            f"crop of {crop[0]}x{crop[1]} and are left out: {', '.join(small)}",
+            f"{origin}: {len(left_out)} of {len(records)} pictures are smaller than "
+            f"the crop of {crop[0]}x{crop[1]} and are left out: {told}{more}",
             stacklevel=2,
         )
-    usable = sizes.keys() - set(small)
+    usable = records.chosen(~small)
     if len(usable) <= validation:
         raise DataError(
             f"{origin}: {len(usable)} pictures, of which data.validation sets "
             f"{validation} aside: none is left to train on; choose a larger split or "
             "lower data.validation"
         )
-    aside = set_aside(usable, validation)
-    return replace(
-        whole,
-        left_out=frozenset(small) | aside,
-        count=len(usable) - len(aside),
-        validation=whole.items(aside),
+    names_aside = set_aside((item.name for item in usable), validation)
+    aside = np.array([item.name in names_aside for item in usable])
+    # Validation comes again and again: its pictures are kept in memory.
+    return TfdsSet(usable.chosen(~aside), [_kept(x) for x in usable.chosen(aside)])
+
+
+def _records(
+    builder: tfds.core.DatasetBuilder,
+    part: Data | MixPart,
+    features: tuple[str, ...],
+    origin: str,
+) -> Records:
+    """All pictures of the split, in the order of the files."""
+    kind = builder.info.file_format
+    if kind is not tfds.core.FileFormat.TFRECORD:
+        raise DataError(
+            f"{origin}: is stored as {kind and kind.value}; prepare it as TFRecord, "
+            "tensorflow-datasets' default (file_format='tfrecord')"
+        )
+    parts = builder.info.splits[part.split].file_instructions
+    try:
+        with ThreadPoolExecutor() as pool:
+            shards = list(pool.map(lambda x: open_shard(x.filename, features), parts))
+    except tf.errors.OpError as error:
+        raise DataError(f"{origin}: cannot be read: {error.message}") from error
+    problems = [problem for shard in shards for problem in shard.problems]
+    if problems:
+        raise DataError(
+            "pictures of the set that cannot be used:\n" + "\n".join(problems)
+        )
+    # A part of a split, such as "train[:80%]", skips and takes records of a file.
+    places = [
+        np.arange(len(shard))[x.skip :][: x.take if x.take >= 0 else None]
+        for shard, x in zip(shards, parts, strict=True)
+    ]
+    return Records(
+        tuple(shards),
+        features,
+        part.scale,
+        np.repeat(np.arange(len(shards)), [len(x) for x in places]),
+        np.concatenate(places),
     )
 
 
 @dataclass(frozen=True)
-class TfdsSet:
-    """See `source.Source`. Names are tfds's ids: the shard's file and a number."""
+class Records(Sequence[Item]):
+    """Pictures in TFRecord files, as items that are made when they are asked for.
 
-    builder: tfds.core.DatasetBuilder
-    split: str
-    features: tuple[str, str]  # of the blurred and of the sharp picture
+    shard, place: of each picture, int (N,): its file, and its number there.
+    """
+
+    shards: tuple[Shard, ...]
+    features: tuple[str, ...]  # one, or those of the blurred and the sharp picture
     scale: float
-    left_out: frozenset[str] = frozenset()
-    count: int = 0
-    validation: list[Item] = field(default_factory=list)
+    shard: np.ndarray
+    place: np.ndarray
 
-    @property
-    def size(self) -> int:
-        return self.count
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    @overload
+    def __getitem__(self, number: int) -> Item: ...
+    @overload
+    def __getitem__(self, number: slice) -> Records: ...
+    def __getitem__(self, number: int | slice) -> Item | Records:
+        if isinstance(number, slice):
+            return replace(self, shard=self.shard[number], place=self.place[number])
+        shard, place = self.shards[self.shard[number]], int(self.place[number])
+        name = shard.name(place)
+        return Item(name, functools.partial(self._load, shard, place, name))
+
+    def chosen(self, mask: np.ndarray) -> Records:
+        """Those where the mask, bool (N,), is True."""
+        return replace(self, shard=self.shard[mask], place=self.place[mask])
+
+    def smaller_than(self, crop: Crop) -> np.ndarray:
+        """bool (N,): whether a picture, scaled, is smaller than the crop."""
+        sizes = np.concatenate([shard.sizes for shard in self.shards])
+        first = np.cumsum([0, *(len(shard) for shard in self.shards)])
+        sizes = sizes[first[self.shard] + self.place]
+        scaled = np.maximum(np.round(sizes * self.scale), 1)
+        return np.any(scaled < np.array(crop), axis=1)
+
+    def _load(self, shard: Shard, place: int, name: str) -> Pair:
+        pictures = [
+            reduced(images.decode_rgb(data, name), self.scale)
+            for data in shard.read(place, self.features)
+        ]
+        return (None if len(pictures) == 1 else pictures[0]), pictures[-1]
+
+
+def _kept(item: Item) -> Item:
+    return replace(item, load=functools.cache(item.load))
+
+
+class TfdsSet(Items):
+    """See `source.Source`. Names are tfds's ids: the file and a number."""
 
     def names(self) -> list[str]:
         return []  # a set of one version never changes
-
-    def without(self, files: set[Path]) -> TfdsSet:
-        return self  # its pictures have no files of their own
-
-    def encoded(self) -> tf.data.Dataset:
-        """(id, blurred bytes, sharp bytes) of all, in the order of the files."""
-        skip = {name: tfds.decode.SkipDecoding() for name in set(self.features)}
-        config = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
-        data = self.builder.as_dataset(
-            split=self.split, decoders=skip, shuffle_files=False, read_config=config
-        )
-        blurred, sharp = self.features
-        return data.map(lambda x: (x["tfds_id"], x[blurred], x[sharp]))
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Id -> (height, width) after scaling, from the headers: one pass over all."""
-        sizes, wrong = {}, []
-        for key, blurred, sharp in self.encoded().as_numpy_iterator():
-            name = key.decode()
-            try:
-                size = images.size_of(sharp, name)
-                if images.size_of(blurred, name) != size:
-                    wrong.append(f"{name}: blurred and sharp differ in size")
-            except images.PictureError as error:
-                wrong.append(str(error))
-                continue
-            sizes[name] = scaled(size, self.scale)
-        if wrong:
-            raise DataError(
-                "pictures of the set that cannot be used:\n" + "\n".join(wrong)
-            )
-        return sizes
-
-    def items(self, names: set[str]) -> list[Item]:
-        """The pictures of these ids, kept in memory."""
-        return [
-            Item(name.decode(), functools.partial(self._pair, name, blurred, sharp))
-            for name, blurred, sharp in self.encoded().as_numpy_iterator()
-            if name.decode() in names
-        ]
-
-    def _pair(self, name: bytes, blurred: bytes, sharp: bytes) -> Pair:
-        one = self._decoded(sharp, name.decode())
-        if self.features[0] == self.features[1]:
-            return None, one
-        return self._decoded(blurred, name.decode()), one
-
-    def _decoded(self, data: bytes, name: str) -> np.ndarray:
-        return reduced(images.decode_rgb(data, name), self.scale)
-
-    def shuffled(self) -> int:
-        """The number of pictures that SHUFFLED_BYTES hold, by their mean size."""
-        split = self.builder.info.splits[self.split]
-        mean = max(1, split.num_bytes // max(1, split.num_examples))
-        return max(16, SHUFFLED_BYTES // mean)
-
-    def samples(self, seed: int, crop: Crop, flip: bool, start: int) -> tf.data.Dataset:
-        left_out = tf.constant(sorted(self.left_out) or [""])
-        kept = self.encoded().filter(
-            lambda name, blurred, sharp: ~tf.reduce_any(name == left_out)
-        )
-        first_epoch, first_place = divmod(start, self.count)
-
-        def epoch(number: tf.Tensor) -> tf.data.Dataset:
-            # Another order in each epoch, the same one in a new process.
-            shuffled = kept.shuffle(
-                self.shuffled(),
-                seed=seed + 1_000_003 * number,
-                reshuffle_each_iteration=False,
-            )
-            return shuffled.skip(
-                tf.where(number == first_epoch, tf.constant(first_place, tf.int64), 0)
-            )
-
-        def sample(position, name, blurred, sharp):
-            rng = generator(seed, 1, int(position))
-            pair = self._pair(name, blurred, sharp)
-            return crop_and_flip(*pair, crop, flip, rng)
-
-        def element(position: tf.Tensor, encoded: tuple) -> dict[str, tf.Tensor]:
-            values = tf.numpy_function(
-                sample, [position, *encoded], list(ELEMENT.values()), stateful=False
-            )
-            return shaped(dict(zip(ELEMENT, values, strict=True)), crop)
-
-        last = np.iinfo(np.int64).max
-        epochs = tf.data.Dataset.range(first_epoch, last).flat_map(epoch)
-        positions = tf.data.Dataset.range(start, last)
-        return tf.data.Dataset.zip(positions, epochs).map(
-            element, tf.data.AUTOTUNE, deterministic=True
-        )
