@@ -1,6 +1,8 @@
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
 # make browser: the demo's page in a headless Chromium, which is installed if it can be
+# make test-processes: training by several processes that are killed on the way
+# make test-ray: `batch` on a real Ray of several processes
 # make test-load: 2,000 requests to an exported model; make test-server: to the real server
 # The first that runs: a version manager's stand-in may exist and refuse to.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -9,13 +11,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test test-slow browser test-load test-server lint benchmark clean
+.PHONY: run test test-slow browser test-processes test-ray test-load test-server lint benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray"
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
@@ -26,6 +28,12 @@ browser: $(VENV)-browser/installed
 	    apt-get update && apt-get install -y --no-install-recommends chromium; \
 	  else echo "needs chromium: install it (Debian: apt-get install chromium), or name one: make browser CHROMIUM=/path"; exit 2; fi; }
 	$(VENV)-browser/bin/python -m pytest -m browser tests/browser
+
+test-processes: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m processes tests/test_strategies.py
+
+test-ray: $(VENV)/installed-ray
+	$(BIN)/python -m pytest -m ray tests/test_batch.py
 
 test-load: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow -s tests/test_serving_load.py
@@ -58,6 +66,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)-browser/installed: setup.cfg
 	test -x $(VENV)-browser/bin/python || $(PYTHON) -m venv $(VENV)-browser
 	$(VENV)-browser/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'
+	touch $@
+
+# moto is an S3 server for the tests.
+$(VENV)/installed-ray: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev,ray]' 'moto[server]>=5'
 	touch $@
 
 $(VENV)/installed-torch: $(VENV)/installed

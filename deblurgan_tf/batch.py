@@ -1,0 +1,164 @@
+"""Restore millions of pictures on Ray: `python -m deblurgan_tf.batch --help`."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated, Literal
+
+import typer
+
+from deblurgan_tf.resources import DEFAULT_MODEL
+
+# Ray, Arrow and TensorFlow take seconds to import; --help does without, and without
+# rich's tables of a terminal as well.
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+@app.command(
+    no_args_is_help=True,
+    epilog="Examples: python -m deblurgan_tf.batch photos restored || python -m "
+    "deblurgan_tf.batch s3://bucket/photos s3://bucket/restored --address auto || "
+    "python -m deblurgan_tf.batch plates.parquet restored --model plates "
+    "--bytes-column image",
+)
+def main(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="folders of pictures, or Parquet data sets of their bytes: paths, or "
+            "URIs such as s3://bucket/folder that pyarrow or fsspec open",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="the folder or URI of the results and of their manifest",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
+    ] = DEFAULT_MODEL,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="side of the tiles that large pictures are cut into  [default: 416; "
+            "1024 for a model that finds no kernels]",
+        ),
+    ] = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="average over eight flips and quarter turns")
+    ] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="bfloat16 is faster on some processors, and coarser"),
+    ] = "float32",
+    parquet: Annotated[
+        bool,
+        typer.Option(
+            "--parquet",
+            help="INPUT are Parquet data sets, which is else told by their names and "
+            "by what lies in them",
+        ),
+    ] = False,
+    path_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Parquet: the pictures' paths")
+    ] = "path",
+    bytes_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Parquet: the picture files' bytes")
+    ] = "bytes",
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="try those again that failed before"),
+    ] = False,
+    actors: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="processes that hold the model  [default: as many as have their CPUs]",
+        ),
+    ] = None,
+    cpus_per_actor: Annotated[
+        int, typer.Option(min=1, help="CPUs, and threads, of each of them")
+    ] = 1,
+    batch: Annotated[
+        int, typer.Option(min=1, help="pictures that are committed together, at most")
+    ] = 32,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="the Ray cluster to work on, auto for the one of this machine  "
+            "[default: a Ray of this machine that ends with the command]",
+        ),
+    ] = None,
+) -> None:
+    """Restore millions of pictures: folders, object stores, Parquet, on one machine or
+    a Ray cluster.
+
+    A folder's pictures become files of OUTPUT with their paths, formats and metadata;
+    a Parquet data set becomes Parquet files in OUTPUT/pictures, restored bytes in the
+    place of the blurred ones, all other columns kept. OUTPUT/manifest has one row a
+    picture. The same command again does what is left: pictures without a restored row,
+    and those whose file has another size or time of change than it had. One command
+    at a time works on an OUTPUT. Exit codes: 0 every picture is restored, 1 some
+    failed or OUTPUT could not be written to, 2 wrong usage, model or a missing extra,
+    130 and 143 stopped.
+    """
+    from deblurgan_tf.stopping import terminate
+    from deblurgan_tf.terminal import say
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        from deblurgan_tf.batching.cluster import check_extra
+
+        check_extra()
+        from deblurgan_tf.batching.job import Job, run
+        from deblurgan_tf.batching.stores import open_place
+
+        counts = run(
+            Job(
+                inputs=tuple(inputs),
+                output=output,
+                model=model,
+                options={"precision": precision, "tta": tta, "tile": tile},
+                parquet=parquet,
+                path_column=path_column,
+                bytes_column=bytes_column,
+                retry_failed=retry_failed,
+                actors=actors,
+                cpus_per_actor=cpus_per_actor,
+                batch=batch,
+                address=address,
+            ),
+            lambda: signal.signal(signal.SIGTERM, terminate),
+        )
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on")
+        raise typer.Exit(130) from None
+    except RuntimeError as error:
+        if type(error).__name__ != "ExecutionError":
+            raise
+        say(f"error: {error}", "bold red")
+        raise typer.Exit(1) from None
+    # Of the model, the inputs, the stores, the cluster: each says what to do.
+    except ValueError as error:
+        say(f"error: {error}", "bold red")
+        raise typer.Exit(2) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    words = {"restored": "restored", "before": "restored before", "failed": "failed"}
+    told = ", ".join(
+        f"{word} {counts[key]}" for key, word in words.items() if counts[key]
+    )
+    say(f"{told}; results and manifest in {open_place(output).name}")
+    if counts["failed"]:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,138 @@
+"""Which pictures the inputs hold, each with the path that its result gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.fs import LocalFileSystem
+
+from deblurgan_tf import images
+from deblurgan_tf.batching import manifest, settings
+from deblurgan_tf.batching.stores import WORK, Place
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),  # below its input, or the path column's value
+        ("input", pa.int32()),  # which of the inputs
+        ("file", pa.string()),  # full path in that input's store
+        ("size", pa.int64()),  # bytes of that file
+        ("mtime", manifest.TIME),
+        ("row_group", pa.int32()),  # of a Parquet file, else null
+        ("row", pa.int32()),  # in that row group, else null
+        ("error", pa.string()),  # why it cannot be read, known without reading
+    ]
+)
+LARGEST = 2**31 - 1
+"""Bytes of the largest file that is read: a picture of 200 megapixels is smaller."""
+_OURS = frozenset((manifest.FOLDER, settings.FILE, WORK))
+
+
+class ListingError(ValueError):
+    """Inputs that cannot be worked on together; the message names them."""
+
+
+def is_parquet(place: Place, files: Iterable[str]) -> bool:
+    """Whether an input is a Parquet data set by its name, or by what lies in it."""
+    if place.path.endswith(".parquet"):
+        return True
+    endings = {PurePosixPath(file).suffix.lower() for file in files}
+    return ".parquet" in endings and not endings & images.SUFFIXES
+
+
+def files_of(place: Place) -> Iterator[dict[str, Any]]:
+    """{file, size, mtime, error} of all files below a place, hidden ones left out.
+
+    A place that is one file is that file. Raises ListingError where nothing is there,
+    StoreError where the store refuses.
+    """
+    if not place.is_there():
+        raise ListingError(f"{place.name}: does not exist; check the name")
+    if isinstance(place.files, LocalFileSystem) and not place.is_file():
+        yield from map(_of_disk, images.find(place.path, _ENDINGS))
+        return
+    found = place.files.get_file_info([place.path])
+    if not found[0].is_file:
+        found = place.find()
+    for info in found:
+        below = info.path.removeprefix(place.path).split("/")
+        if info.is_file and not any(part.startswith(".") for part in below):
+            mtime = None if info.mtime is None else info.mtime_ns
+            yield {"file": info.path, "size": info.size, "mtime": mtime, "error": None}
+
+
+_ENDINGS = images.SUFFIXES | {".parquet"}
+
+
+def _of_disk(path: Path) -> dict[str, Any]:
+    known: dict[str, Any] = {"file": str(path), "size": None, "mtime": None}
+    try:
+        status = path.stat()
+    except OSError as error:
+        return known | {"error": f"cannot be opened ({error.strerror}); check it"}
+    known |= {"size": status.st_size, "mtime": status.st_mtime_ns, "error": None}
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        # Neither Arrow nor an object store has names for such files.
+        shown = str(path).encode(errors="backslashreplace").decode()
+        known |= {"file": shown, "error": "its name is not UTF-8; rename it"}
+    return known
+
+
+def pictures(place: Place, number: int, files: Iterable[dict[str, Any]]) -> pa.Table:
+    """The picture files of input `number`, by their endings -> SCHEMA."""
+    lines = []
+    for line in files:
+        if os.path.splitext(line["file"])[1].lower() not in images.SUFFIXES:
+            continue
+        if (line["size"] or 0) > LARGEST:
+            line = line | {"error": f"is of {line['size']:,} bytes; cut it into parts"}
+        below = line["file"].removeprefix(place.path).lstrip("/")
+        name = below or os.path.basename(line["file"])
+        lines.append({"path": name, "input": number, **line})
+    return pa.Table.from_pylist(lines, schema=SCHEMA)
+
+
+def checked(tables: list[pa.Table], inputs: list[Place], files: bool) -> pa.Table:
+    """All pictures of all inputs, sorted by path.
+
+    files: each result is to be a file at its path. Raises ListingError where there are
+    none, two have one path, or a result would lie among this command's own files.
+    """
+    listed = pa.concat_tables(tables).combine_chunks()
+    if not len(listed):
+        names = ", ".join(place.name for place in inputs)
+        raise ListingError(f"{names}: holds no pictures; check the name")
+    listed = listed.take(pc.sort_indices(listed, sort_keys=[("path", "ascending")]))
+    listed = listed.combine_chunks()
+    paths = listed["path"].combine_chunks()
+    twice = pc.indices_nonzero(pc.equal(paths[1:], paths[:-1]))
+    if len(twice):
+        n = twice[0].as_py()
+        both = [_place_of(listed, row, inputs) for row in (n, n + 1)]
+        raise ListingError(
+            f"{paths[n]}: two inputs have this path ({both[0]} and {both[1]}), and "
+            "would be one result; give them to two commands with different OUTPUT"
+        )
+    if files:
+        tops = pc.list_element(pc.split_pattern(paths, "/", max_splits=1), 0)
+        ours = pc.indices_nonzero(pc.is_in(tops, pa.array(sorted(_OURS))))
+        if len(ours):
+            raise ListingError(
+                f"{paths[ours[0].as_py()]}: {tops[ours[0].as_py()]} is a name that "
+                "this command uses in OUTPUT; rename it, or give the folder above it"
+            )
+    return listed
+
+
+def _place_of(listed: pa.Table, row: int, inputs: list[Place]) -> str:
+    line = listed.slice(row, 1).to_pylist()[0]
+    where = inputs[line["input"]].spell(line["file"])
+    if line["row"] is not None:
+        where += f", row group {line['row_group']}, row {line['row']}"
+    return where

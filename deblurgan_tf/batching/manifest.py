@@ -1,0 +1,122 @@
+"""What became of every picture: one row each, in Parquet, in OUTPUT/manifest.
+
+A batch commits itself by a part of its own, written after its pictures; `compact`
+makes one file of all parts, with the last row of each path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from deblurgan_tf.batching.stores import Place, StoreError
+
+FOLDER = "manifest"
+WHOLE = "manifest.parquet"
+TIME = pa.timestamp("ns", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),  # below INPUT, or the path column's value
+        ("status", pa.string()),  # restored | failed
+        ("error", pa.string()),
+        ("height", pa.int32()),  # upright
+        ("width", pa.int32()),
+        ("seconds", pa.float32()),  # decoding, restoring and encoding
+        ("input_sha256", pa.string()),
+        ("output_sha256", pa.string()),
+        ("output", pa.string()),  # the file in OUTPUT that holds the result
+        ("size", pa.int64()),  # bytes of the file that held the input
+        ("mtime", TIME),  # when that file was changed
+        ("finished", TIME),
+    ]
+)
+
+
+def table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """Rows as dicts, absent keys null -> SCHEMA."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def batch_name(run: str, inputs: Iterable[tuple[str, str]]) -> str:
+    """A batch's name, from its pictures' (path, SHA-256).
+
+    Done again within one run, a batch finds or replaces its own part. `run` keeps the
+    same pictures apart in another run, which may be there to try them again.
+    """
+    digest = hashlib.sha256(run.encode())
+    for path, sha256 in inputs:
+        digest.update(f"{path}\0{sha256}\0".encode())
+    return f"part-{digest.hexdigest()[:24]}.parquet"
+
+
+def commit(output: Place, name: str, rows: pa.Table) -> None:
+    """Writes a batch's part. Raises OSError where the store refuses."""
+    output.write(f"{FOLDER}/{name}", parquet(rows))
+
+
+def committed(output: Place, name: str) -> pa.Table | None:
+    """The part of that name, if an earlier attempt got so far."""
+    if not output.holds(f"{FOLDER}/{name}"):
+        return None
+    return pq.read_table(io.BytesIO(output.read(f"{FOLDER}/{name}")), schema=SCHEMA)
+
+
+def parquet(rows: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(rows, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def load(output: Place) -> tuple[pa.Table, pa.Table, list[str]]:
+    """(the last row of each path, the rows that those replace, the files read)."""
+    names = sorted(
+        f"{FOLDER}/{info.base_name}"
+        for info in output.find(FOLDER, recursive=False)
+        if info.is_file and info.base_name.endswith(".parquet")
+    )
+    tables = []
+    for name in names:
+        try:
+            read = pq.read_table(io.BytesIO(output.read(name)), schema=SCHEMA)
+        except pa.ArrowException as error:
+            raise StoreError(
+                f"{output.spell(output.at(name))}: is damaged, or no part of a "
+                f"manifest ({error}); remove it, and its pictures are done again"
+            ) from error
+        tables.append(read)
+    last, replaced = last_rows(pa.concat_tables(tables) if tables else table([]))
+    return last, replaced, names
+
+
+def last_rows(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """(of each path the row that was finished last, the others); sorted by path."""
+    keys = [("path", "ascending"), ("finished", "descending"), ("status", "descending")]
+    rows = rows.take(pc.sort_indices(rows, sort_keys=keys)).combine_chunks()
+    if not len(rows):
+        return rows, rows
+    paths = rows["path"].combine_chunks()
+    first = np.ones(len(rows), bool)
+    first[1:] = pc.not_equal(paths[1:], paths[:-1]).to_numpy(zero_copy_only=False)
+    return rows.filter(pa.array(first)), rows.filter(pa.array(~first))
+
+
+def compact(output: Place, last: pa.Table, names: list[str]) -> None:
+    """Makes one file of the parts `names`, whose rows are `last`.
+
+    Killed on its way it leaves a path with two rows; the next run's `load` and
+    `compact` see to it. Changes nothing where there is one file already.
+    """
+    whole = f"{FOLDER}/{WHOLE}"
+    if names in ([], [whole]):
+        return
+    output.write(whole, parquet(last))
+    for name in names:
+        if name != whole:
+            output.delete(name)

@@ -1,0 +1,51 @@
+"""The restored Parquet parts hold each row that the manifest names, and no other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from deblurgan_tf.batching import manifest
+from deblurgan_tf.batching.stores import Place
+from deblurgan_tf.batching.worker import DATA_FOLDER
+
+
+def clean(
+    output: Place, last: pa.Table, replaced: pa.Table, path_column: str
+) -> list[str]:
+    """Removes rows of pictures that were done again since, and parts that no manifest
+    row names, which a batch leaves that was killed before it was committed.
+
+    Returns the names of the parts that were removed or written anew. Call it before
+    `manifest.compact`, which forgets what was replaced.
+    """
+    named = set(pc.unique(last["output"]).to_pylist())
+    stale = set(pc.unique(replaced["output"]).to_pylist()) & named - {None}
+    changed = []
+    for info in output.find(DATA_FOLDER, recursive=False):
+        name = f"{DATA_FOLDER}/{info.base_name}"
+        if info.is_file and name not in named:
+            output.delete(name)
+            changed.append(name)
+    for name in sorted(stale):
+        here = last.filter(pc.equal(last["output"], name))["path"]
+        if _keep_rows(output, name, path_column, here.to_pylist()):
+            changed.append(name)
+    return changed
+
+
+def _keep_rows(
+    output: Place, name: str, path_column: str, paths: Iterable[str]
+) -> bool:
+    table = pq.read_table(io.BytesIO(output.read(name)))
+    kept = table.filter(
+        pc.is_in(table[path_column].cast(pa.string()), pa.array(paths, pa.string()))
+    )
+    if len(kept) == len(table):
+        return False
+    output.write(name, manifest.parquet(kept))
+    return True

@@ -1,0 +1,86 @@
+"""Fetch the bytes of pictures, in tasks beside the actors that restore them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+
+from deblurgan_tf.batching import manifest, parquet_rows
+from deblurgan_tf.batching.stores import Place, open_place
+
+FETCHERS = 8  # a store's answer takes long, its bytes do not
+BLOCK = [
+    ("path", pa.string()),
+    ("name", pa.string()),  # for messages
+    ("size", pa.int64()),
+    ("mtime", manifest.TIME),
+    ("error", pa.string()),  # why there are no bytes
+]
+"""What travels to the actors; beside these `data`, or `row` with all columns."""
+
+
+def read_files(unit: pa.Table, inputs: list[str]) -> pa.Table:
+    """Rows of listing.SCHEMA -> BLOCK and `data`; a file that cannot be read says why
+    instead."""
+    lines = unit.to_pylist()
+    places = [open_place(uri) for uri in inputs]
+
+    def fetch(line: dict[str, Any]) -> tuple[bytes | None, str | None]:
+        place = places[line["input"]]
+        if line["error"]:
+            return None, line["error"]
+        try:
+            return _contents(place, line["file"]), None
+        # Whatever a store's library raises, it is this picture's failure.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            return None, f"cannot be read ({reason}); check the file and its rights"
+
+    with ThreadPoolExecutor(FETCHERS) as fetchers:
+        fetched = list(fetchers.map(fetch, lines))
+    names = [places[line["input"]].spell(line["file"]) for line in lines]
+    errors = pa.array([error for _, error in fetched], pa.string())
+    block = _block(unit, names, errors)
+    return block.append_column(
+        "data", pa.array([data for data, _ in fetched], pa.large_binary())
+    )
+
+
+def _contents(place: Place, file: str) -> bytes:
+    with place.files.open_input_stream(file, compression=None) as stream:
+        return stream.read()
+
+
+def read_rows(
+    unit: pa.Table, inputs: list[str], bytes_column: str, batch: int
+) -> Iterator[pa.Table]:
+    """Rows of listing.SCHEMA of one row group -> BLOCK and `row`, part by part."""
+    place = open_place(inputs[unit["input"][0].as_py()])
+    done = 0
+    try:
+        for part, columns in parquet_rows.read(place, unit, bytes_column, batch):
+            nothing = pa.nulls(len(part), pa.string())
+            yield _block(part, _names(place, part), nothing).append_column(
+                "row", columns
+            )
+            done += len(part)
+    # Damaged pages raise errors of Arrow, of its codecs and of the store.
+    except Exception as error:
+        lost = unit.sort_by("row").slice(done)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        told = f"its row group cannot be read ({reason}); replace the Parquet file"
+        errors = pa.array([told] * len(lost), pa.string())
+        yield _block(lost, _names(place, lost), errors)
+
+
+def _names(place: Place, part: pa.Table) -> list[str]:
+    file = place.spell(part["file"][0].as_py())
+    return [f"{file}: {path}" for path in part["path"].to_pylist()]
+
+
+def _block(unit: pa.Table, names: list[str], errors: pa.Array) -> pa.Table:
+    columns = [unit["path"], pa.array(names), unit["size"], unit["mtime"], errors]
+    return pa.table(columns, schema=pa.schema(BLOCK))

@@ -1,0 +1,198 @@
+"""Folders and object stores under one roof: a place, and files in it, whole or not at
+all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from pyarrow import fs as pafs
+
+ARROW_SCHEMES = frozenset(
+    ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
+)
+"""What pyarrow opens itself; fsspec is asked for the others."""
+WHOLE_PUTS = frozenset(("s3", "gcs", "abfs", "memory"))
+"""Stores where a file appears when it is complete; elsewhere it is renamed."""
+WORK = ".work"
+"""The folder of a place that is there during a run: files grow in it before they get
+their names, and batches leave a mark when they are begun."""
+T = TypeVar("T")
+
+
+class StoreError(ValueError):
+    """A folder or store that cannot be used; the message names it and the way out."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, or a prefix of a store: `uri` as the user wrote it."""
+
+    uri: str
+    files: pafs.FileSystem
+    path: str
+
+    @property
+    def kind(self) -> str:
+        """local, s3, gcs, abfs, hdfs, memory, ..., whichever library opens it."""
+        name = self.files.type_name
+        if isinstance(self.files, pafs.PyFileSystem):
+            protocol = self.files.handler.fs.protocol
+            name = protocol if isinstance(protocol, str) else protocol[0]
+        return {"file": "local", "gs": "gcs"}.get(name, name)
+
+    def at(self, name: str) -> str:
+        """The full path of a file in it."""
+        return f"{self.path}/{name}"
+
+    def spell(self, path: str) -> str:
+        """A full path of this store for a message: no keys and options of its URI."""
+        scheme, colon, _ = self.uri.partition("://")
+        if colon:
+            return f"{scheme}://{path}"
+        return self.uri.rstrip("/") + path.removeprefix(self.path)
+
+    @property
+    def name(self) -> str:
+        """The place itself, for a message."""
+        return self.spell(self.path) or "/"
+
+    def is_file(self) -> bool:
+        return self._tried(self.files.get_file_info, self.path).is_file
+
+    def is_there(self) -> bool:
+        found = self._tried(self.files.get_file_info, self.path)
+        return found.type != pafs.FileType.NotFound
+
+    def holds(self, name: str) -> bool:
+        return self._tried(self.files.get_file_info, self.at(name)).is_file
+
+    def find(self, folder: str = "", recursive: bool = True) -> list[pafs.FileInfo]:
+        """What lies below it, in no order; nothing where it does not exist."""
+        selector = pafs.FileSelector(
+            self.at(folder) if folder else self.path,
+            allow_not_found=True,
+            recursive=recursive,
+        )
+        return self._tried(self.files.get_file_info, selector)
+
+    def read(self, name: str) -> bytes:
+        """Raises StoreError where it cannot be read."""
+
+        def whole(path: str) -> bytes:
+            with self.files.open_input_stream(path) as stream:
+                return stream.read()
+
+        return self._tried(whole, self.at(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Puts a file there whole or not at all, in the place of one of that name.
+
+        Raises OSError where the store refuses.
+        """
+        target = self.at(name)
+        if self.kind in WHOLE_PUTS:
+            self._put(target, data)
+            return
+        # Names that two attempts share would let one rename what the other writes.
+        partial = self.at(f"{WORK}/{secrets.token_hex(8)}")
+        for path in (partial, target):
+            self.files.create_dir(os.path.dirname(path), recursive=True)
+        try:
+            self._put(partial, data)
+            self.files.move(partial, target)
+        except BaseException:
+            if self.files.get_file_info(partial).is_file:
+                self.files.delete_file(partial)
+            raise
+
+    def _put(self, path: str, data: bytes) -> None:
+        with self.files.open_output_stream(path, compression=None) as stream:
+            stream.write(data)
+
+    def delete(self, name: str) -> None:
+        self._tried(self.files.delete_file, self.at(name))
+
+    def sweep(self) -> None:
+        """Removes what a run leaves in WORK, or processes of it that were killed."""
+        folder = self.at(WORK)
+        if self.files.get_file_info(folder).type == pafs.FileType.Directory:
+            self._tried(self.files.delete_dir, folder)
+
+    def _tried(self, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return work(*arguments)
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(
+                f"{self.name}: cannot be read ({_reason(error)}); check the name, the "
+                "rights and the network"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@lru_cache(maxsize=64)
+def open_place(uri: str) -> Place:
+    """A path of this machine, or a URI that pyarrow or fsspec know.
+
+    Raises StoreError for a URI that neither knows, or a store that is not reached.
+    """
+    scheme, colon, _ = uri.partition("://")
+    if not colon:
+        return Place(uri, pafs.LocalFileSystem(), os.path.abspath(uri))
+    try:
+        if scheme in ARROW_SCHEMES:
+            files, path = pafs.FileSystem.from_uri(_in_one_request(uri))
+        else:
+            import fsspec
+
+            backend, path = fsspec.core.url_to_fs(uri)
+            files = pafs.PyFileSystem(pafs.FSSpecHandler(backend))
+    # fsspec names the package that a scheme needs in an ImportError.
+    except (OSError, ValueError, ImportError) as error:
+        raise StoreError(
+            f"{_shown(uri)}: cannot be opened ({_reason(error)}); give a folder, or a "
+            "URI like s3://bucket/folder that pyarrow or an installed fsspec package "
+            "opens"
+        ) from error
+    return Place(uri, files, path.rstrip("/"))
+
+
+def check_apart(inputs: list[Place], output: Place) -> None:
+    """Raises StoreError where OUTPUT is an input, or lies inside one."""
+    for place in inputs:
+        if place.kind != output.kind:
+            continue
+        within, outer = (_comparable(x) for x in (output, place))
+        if within == outer:
+            raise StoreError(f"{output.name} is INPUT and OUTPUT; name another OUTPUT")
+        if within.startswith(f"{outer}/"):
+            raise StoreError(
+                f"{output.name} lies inside INPUT {place.name}, whose next listing "
+                "would find the results; name an OUTPUT outside"
+            )
+
+
+def _comparable(place: Place) -> str:
+    return os.path.realpath(place.path) if place.kind == "local" else place.path
+
+
+def _in_one_request(uri: str) -> str:
+    """Lets pyarrow put a small file by one request to S3, not by three."""
+    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"
+
+
+def _shown(uri: str) -> str:
+    """A URI without the keys and options that it may hold."""
+    return re.sub("//[^/@]*@", "//", uri.partition("?")[0])

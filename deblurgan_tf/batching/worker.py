@@ -1,0 +1,254 @@
+"""An actor that holds a model: restores batch after batch, and commits each."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from deblurgan_tf import images
+from deblurgan_tf.batching import manifest
+from deblurgan_tf.batching.stores import WORK, StoreError, open_place
+from deblurgan_tf.pipeline import _check_name
+
+if TYPE_CHECKING:
+    from deblurgan_tf.restorer import Restorer
+
+ATTEMPTS = 3
+"""How often a batch is begun, and then each of its pictures, whose worker dies."""
+WRITERS = 4  # a store's answer takes long, its bytes do not
+DATA_FOLDER = "pictures"
+"""Below OUTPUT, the Parquet parts of restored pictures."""
+_DEADLY = (
+    f"{ATTEMPTS} workers died of it (too little memory, or a decoder that crashed); "
+    "leave it out or convert it"
+)
+_NAME_IS_REFUSED = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an actor needs to know; the same for all of a run.
+
+    options: precision, tta and tile, as `restorer.Restorer` takes them.
+    bytes_column: of Parquet data sets; None where the results are files.
+    """
+
+    run: str
+    output: str
+    options: dict[str, Any]
+    cpus: int
+    batch: int
+    bytes_column: str | None
+
+
+class Worker:
+    """Takes blocks of `reading.BLOCK`, gives rows of `manifest.SCHEMA`."""
+
+    def __init__(self, model: bytes, task: Task):
+        """model: the contents of a .keras file, which may be on one machine alone."""
+        self.task = task
+        self.output = open_place(task.output)
+        self.restorer = _restorer(model, task)
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        """Raises StoreError where OUTPUT cannot be written to: that is no picture's
+        fault, and the next batch would fare no better."""
+        step = self.task.batch
+        parts = [
+            self._batch(block.slice(start, step))
+            for start in range(0, len(block), step)
+        ]
+        return pa.concat_tables(parts) if parts else manifest.table([])
+
+    def _batch(self, block: pa.Table) -> pa.Table:
+        data = _data(block, self.task.bytes_column)
+        lines = block.select(["path", "name", "size", "mtime", "error"]).to_pylist()
+        rows = [_row(line, content) for line, content in zip(lines, data, strict=True)]
+        inputs = [(row["path"], row["input_sha256"] or "") for row in rows]
+        name = manifest.batch_name(self.task.run, inputs)
+        # An attempt before this one, killed before it could tell, may have got so far.
+        earlier = manifest.committed(self.output, name)
+        if earlier is not None:
+            return earlier
+        attempts = self._attempts(name)
+        if attempts == ATTEMPTS and len(block) > 1:
+            # Which of them is to blame is not known, so each goes alone.
+            return pa.concat_tables(
+                [self._batch(block.slice(n, 1)) for n in range(len(block))]
+            )
+        try:
+            if attempts == ATTEMPTS:
+                _fail(rows[0], f"{lines[0]['name']}: {_DEADLY}")
+            elif self.task.bytes_column is None:
+                self._begin(name, attempts)
+                self._files(lines, data, rows)
+            else:
+                self._begin(name, attempts)
+                self._parquet(name, block, lines, data, rows)
+            now = datetime.now(UTC)
+            table = manifest.table(row | {"finished": now} for row in rows)
+            manifest.commit(self.output, name, table)
+        except OSError as error:
+            raise StoreError(
+                f"{self.output.name}: cannot be written to ({error}); check its rights "
+                "and its space, and give the same command again"
+            ) from error
+        return table
+
+    def _attempts(self, name: str) -> int:
+        """How often this batch was begun in this run; each time its worker died."""
+        count = 0
+        while count < ATTEMPTS and self.output.holds(_mark(name, count)):
+            count += 1
+        return count
+
+    def _begin(self, name: str, attempts: int) -> None:
+        self.output.write(_mark(name, attempts), b"")
+
+    def _files(
+        self,
+        lines: list[dict[str, Any]],
+        data: list[bytes | None],
+        rows: list[dict[str, Any]],
+    ) -> None:
+        """One file a picture, at its path; fills in the rows."""
+        writing: list[tuple[dict[str, Any], Future[None]]] = []
+        with ThreadPoolExecutor(WRITERS) as writers:
+            for line, content, row in zip(lines, data, rows, strict=True):
+                restored = _restored(line, content, row, self.restorer, _check_file)
+                if restored is not None:
+                    row["output"] = row["path"]
+                    future = writers.submit(self.output.write, row["path"], restored)
+                    writing.append((row, future))
+                del restored
+        for row, future in writing:
+            try:
+                future.result()
+            except OSError as error:
+                if error.errno not in _NAME_IS_REFUSED:
+                    raise
+                _fail(row, f"{row['path']}: cannot be a name in OUTPUT ({error})")
+
+    def _parquet(
+        self,
+        name: str,
+        block: pa.Table,
+        lines: list[dict[str, Any]],
+        data: list[bytes | None],
+        rows: list[dict[str, Any]],
+    ) -> None:
+        """One Parquet file of the restored ones, all their columns kept."""
+        results: list[bytes | None] = []
+        for line, content, row in zip(lines, data, rows, strict=True):
+            restored = _restored(line, content, row, self.restorer)
+            results.append(restored)
+            if restored is not None:
+                row["output"] = f"{DATA_FOLDER}/{name}"
+        if any(result is not None for result in results):
+            table = _with_bytes(block, str(self.task.bytes_column), results)
+            self.output.write(f"{DATA_FOLDER}/{name}", manifest.parquet(table))
+
+
+def _mark(name: str, attempt: int) -> str:
+    return f"{WORK}/{name}.{attempt}"
+
+
+def _restorer(model: bytes, task: Task) -> Restorer:
+    # Before TensorFlow's first operation: threads are fixed by then.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    from deblurgan_tf import model_files
+    from deblurgan_tf.devices import prepare_devices
+    from deblurgan_tf.restorer import Restorer
+
+    tf.config.threading.set_intra_op_parallelism_threads(task.cpus)
+    prepare_devices()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "generator.keras")
+        file.write_bytes(model)
+        return Restorer(model_files.open_model(file), **task.options)
+
+
+def _data(block: pa.Table, bytes_column: str | None) -> list[bytes | None]:
+    if bytes_column is None:
+        return block["data"].to_pylist()
+    if "row" not in block.column_names:  # a row group that could not be read
+        return [None] * len(block)
+    row = block["row"].combine_chunks()
+    return row.field(bytes_column).to_pylist()
+
+
+def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
+    sha256 = None if content is None else hashlib.sha256(content).hexdigest()
+    kept = {key: line[key] for key in ("path", "size", "mtime")}
+    return kept | {"input_sha256": sha256, "status": "failed"}
+
+
+def _restored(
+    line: dict[str, Any],
+    content: bytes | None,
+    row: dict[str, Any],
+    restorer: Restorer,
+    check: Callable[[str, images.Picture], None] | None = None,
+) -> bytes | None:
+    """The bytes of the restored picture file, or None; fills in the row."""
+    begun = time.perf_counter()
+    try:
+        if content is None:
+            raise images.PictureError(line["error"] or "has no bytes; leave it out")
+        picture = images.decode(content, line["name"])
+        row["height"], row["width"] = picture.pixels.shape[:2]
+        if check is not None:
+            check(line["name"], picture)
+        restored = picture.with_pixels(restorer.restore(picture.pixels))
+        data = images.encode(restored)
+    # Any error at all is this picture's failure: a million must not die of one.
+    except Exception as error:
+        _fail(row, _told(line["name"], error))
+        return None
+    finally:
+        row["seconds"] = time.perf_counter() - begun
+    row["status"] = "restored"
+    row["output_sha256"] = hashlib.sha256(data).hexdigest()
+    return data
+
+
+def _check_file(name: str, picture: images.Picture) -> None:
+    _check_name(Path(name), picture)
+
+
+def _fail(row: dict[str, Any], error: str) -> None:
+    row |= {"status": "failed", "error": error, "output": None, "output_sha256": None}
+
+
+def _told(name: str, error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, MemoryError):
+        text = "not enough memory; give actors fewer, or the machine more"
+    elif not isinstance(error, images.PictureError):
+        text = f"{type(error).__name__}: {text}"
+    return text if name in text else f"{name}: {text}"
+
+
+def _with_bytes(
+    block: pa.Table, bytes_column: str, results: list[bytes | None]
+) -> pa.Table:
+    """The columns of the rows that have a result, it in the place of their bytes."""
+    row = block["row"].combine_chunks()
+    table = pa.Table.from_struct_array(row)
+    number = table.schema.get_field_index(bytes_column)
+    kind = table.schema.field(number).type
+    table = table.set_column(number, bytes_column, pa.array(results, kind))
+    return table.filter(pa.array([result is not None for result in results]))
