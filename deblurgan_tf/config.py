@@ -235,8 +235,8 @@ class Train(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    # one device; several devices and machines are not supported yet
-    strategy: Literal["auto", "one"] = "auto"
+    # several devices of this machine; several machines, named by TF_CONFIG
+    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = "auto"
 
     @model_validator(mode="after")
     def _ends(self) -> Train:

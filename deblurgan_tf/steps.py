@@ -6,6 +6,7 @@ the state, the batch and the seeds in it, so a resumed run equals an uninterrupt
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -80,20 +81,26 @@ def loss_names(critic: bool, staged: bool) -> tuple[str, ...]:
     )
 
 
-def new_state(config: Config) -> State:
-    """Networks initialised by the config's seed, optimisers built."""
+def new_state(config: Config, strategy: tf.distribute.Strategy | None = None) -> State:
+    """Networks initialised by the config's seed, optimisers built.
+
+    With a strategy, what is trained has a copy on each replica; the rest has one copy
+    in each process.
+    """
     precision = config.train.precision
-    generator = build_generator(config.model, config.seed, precision)
+    critic = critic_optimizer = None
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        generator = build_generator(config.model, config.seed, precision)
+        generator_optimizer = _adam(config, generator)
+        if config.loss.adversarial != "none":
+            critic = build_critic(config.model, config.seed + 1, precision)
+            critic_optimizer = _adam(config, critic)
     average = build_generator(config.model, config.seed)
     average.set_weights(generator.get_weights())
-    critic = critic_optimizer = None
-    if config.loss.adversarial != "none":
-        critic = build_critic(config.model, config.seed + 1, precision)
-        critic_optimizer = _adam(config, critic)
     return State(
         generator=generator,
         average=average,
-        generator_optimizer=_adam(config, generator),
+        generator_optimizer=generator_optimizer,
         critic=critic,
         critic_optimizer=critic_optimizer,
         step=tf.Variable(0, dtype=tf.int64, name="step"),
@@ -112,7 +119,6 @@ def _adam(config: Config, network: keras.Model) -> keras.optimizers.Adam:
         # PyTorch's, which the authors used; Keras's is 1e-7. (Keras adds it before
         # the bias correction, PyTorch after: they differ in the first steps.)
         epsilon=1e-8,
-        global_clipnorm=config.train.clip_norm,
     )
     # Unbuilt optimisers would be restored late, and not at all by a strict restore.
     adam.build(network.trainable_variables)
@@ -140,8 +146,12 @@ def make_train_step(
     content: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     degradation: Degradation,
     total_steps: int,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], Losses]:
     """The compiled step: batch -> losses, with the state moved on by one step.
+
+    With a strategy the batch holds each replica's share of it, and the update is that
+    of the whole: the mean of the gradients of equal shares.
 
     A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3), `paired`, bool (N,), and
     `position`, int64 (N,), the number of each sample in the whole training. A sample
@@ -202,7 +212,7 @@ def make_train_step(
                 penalty = gradient_penalty(score, sharp, restored, alpha)
             total = critic_loss + config.loss.penalty_weight * penalty
         variables = opponent.critic.trainable_variables
-        opponent.optimizer.apply(tape.gradient(total, variables), variables)
+        update(opponent.optimizer, tape.gradient(total, variables), variables)
         return {"critic": critic_loss, "penalty": penalty}
 
     def generator_gradient(restored: tf.Tensor, sharp: tf.Tensor) -> tuple:
@@ -217,6 +227,23 @@ def make_train_step(
                 total += config.loss.adversarial_weight * losses["adversarial"]
             losses["generator"] = total
         return losses, tape.gradient(total, restored)
+
+    def update(
+        optimizer: keras.optimizers.Adam, gradients: list, variables: list
+    ) -> None:
+        """One step down the mean of all replicas' gradients, clipped as a whole."""
+        replica = tf.distribute.get_replica_context()
+        count = replica.num_replicas_in_sync
+        if config.train.clip_norm is not None:
+            # Not by Keras, which would clip each replica's own.
+            if count > 1:
+                mean = tf.distribute.ReduceOp.MEAN
+                gradients = replica.all_reduce(mean, gradients)
+            gradients, _ = tf.clip_by_global_norm(gradients, config.train.clip_norm)
+        if count > 1:
+            # Keras adds up what the replicas give.
+            gradients = [gradient / count for gradient in gradients]
+        optimizer.apply(gradients, variables)
 
     def update_average() -> None:
         # A short training would keep its random start; the average warms up.
@@ -237,9 +264,7 @@ def make_train_step(
         now = tf.stack([state.step + 1, number])
         state.first_bad.assign(tf.where(is_first, now, state.first_bad))
 
-    @tf.function
-    def train_step(batch: dict[str, tf.Tensor]) -> Losses:
-        rate = learning_rate(config, state.step, total_steps)
+    def replica_step(batch: dict[str, tf.Tensor]) -> Losses:
         seeds = sample_seeds(config.seed, batch["position"])
         pairs = pair(batch, seeds)
         sharp = pairs.sharp
@@ -253,16 +278,16 @@ def make_train_step(
                 further, aside = stage_losses(found[1:], pairs)
         losses = {}
         if opponent:
-            opponent.optimizer.learning_rate.assign(rate)
             alphas = uniform(seeds, config.train.critic_steps, ALPHA_SALT)
             losses = {"critic": tf.constant(0.0), "penalty": tf.constant(0.0)}
+            # Replicas cannot meet inside a loop of TensorFlow's.
+            turns = range if strategy else tf.range
             # The critic learns several times from the same restored batch.
-            for turn in tf.range(config.train.critic_steps):
+            for turn in turns(config.train.critic_steps):
                 losses = critic_step(opponent, sharp, restored, alphas[:, turn])
         more, upstream = generator_gradient(restored, sharp)
         losses = losses | more | further
         losses["generator"] += aside
-        note(losses)
 
         # The generator ran once: its gradient goes on from that of the restored batch.
         variables = state.generator.trainable_variables
@@ -271,8 +296,25 @@ def make_train_step(
             variables,
             output_gradients=[upstream, tf.ones_like(aside)],
         )
+        update(state.generator_optimizer, gradients, variables)
+        return losses
+
+    @tf.function
+    def train_step(batch: dict[str, tf.Tensor]) -> Losses:
+        rate = learning_rate(config, state.step, total_steps)
         state.generator_optimizer.learning_rate.assign(rate)
-        state.generator_optimizer.apply(gradients, variables)
+        if opponent:
+            opponent.optimizer.learning_rate.assign(rate)
+        if strategy is None:
+            losses = replica_step(batch)
+        else:
+            of_each = strategy.run(replica_step, (batch,))
+            mean = tf.distribute.ReduceOp.MEAN
+            losses = {
+                name: strategy.reduce(mean, value, axis=None)
+                for name, value in of_each.items()
+            }
+        note(losses)
         update_average()
         state.step.assign_add(1)
         return losses

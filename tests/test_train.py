@@ -24,7 +24,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
-from deblurgan_tf import images, runs, train
+from deblurgan_tf import images, runs, train, training
 from deblurgan_tf.blur import degradation
 from deblurgan_tf.data import DataError, open_source
 from deblurgan_tf.model_files import open_model
@@ -248,7 +248,7 @@ def test_tensorboard_has_every_number_of_the_log_and_the_samples(straight):
 
 
 def test_the_validation_in_the_log_is_that_of_the_saved_generator(straight):
-    config = train.configs.load(straight.path / "config.yaml")
+    config = training.configs.load(straight.path / "config.yaml")
     records = [x for x in runs.read_log(straight.path) if "psnr" in x]
     best = max(records, key=lambda record: record["psnr"])
     generator = keras.models.load_model(straight.path / "generator.keras")
@@ -314,7 +314,7 @@ def drawn(monkeypatch):
     """
     seen = SimpleNamespace(batches=[], content=None, total=None, after=lambda step: 0)
 
-    def make_train_step(config, state, content, how, total):
+    def make_train_step(config, state, content, how, total, strategy):
         seen.content, seen.total, seen.state = content, total, state
 
         def step(batch):
@@ -329,15 +329,15 @@ def drawn(monkeypatch):
 
         return step
 
-    monkeypatch.setattr(train, "make_train_step", make_train_step)
+    monkeypatch.setattr(training, "make_train_step", make_train_step)
     return seen
 
 
 @pytest.fixture
 def quick(drawn, monkeypatch):
     """The same without figures, which take longer than all the rest."""
-    monkeypatch.setattr(train.plots, "save_samples", lambda *_: None)
-    monkeypatch.setattr(train.plots, "redraw", lambda *_: None)
+    monkeypatch.setattr(training.plots, "save_samples", lambda *_: None)
+    monkeypatch.setattr(training.plots, "redraw", lambda *_: None)
     return drawn
 
 
@@ -413,7 +413,7 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     logged = [(x["step"], x["content"]) for x in runs.read_log(run)]
     assert logged == [(4, 2.5), (6, 5.5), (8, 7.5), (9, 9.0)]
     assert (run / "command.txt").read_text().count("command: ") == 2
-    assert train.configs.load(run / "config.yaml").train.steps == 9
+    assert training.configs.load(run / "config.yaml").train.steps == 9
 
 
 def test_other_intervals_after_a_stop_keep_the_means_of_the_log_right(quick):
@@ -584,7 +584,7 @@ def test_a_substitute_for_vgg19_is_announced_recorded_and_kept(
     recorded = yaml.safe_load((run / "content.yaml").read_text())
     assert recorded["used"] == {"l1": 2.0}
     assert "URL fetch failure" in recorded["why"]
-    assert train.configs.load(run / "config.yaml").loss.content == {"vgg19": 100.0}
+    assert training.configs.load(run / "config.yaml").loss.content == {"vgg19": 100.0}
     # Later the weights are there, but the run stays as it is.
     monkeypatch.setattr(keras.applications, "VGG19", None)
     result = quick_run(run, loss=loss, train={"steps": 7})
@@ -671,7 +671,7 @@ def test_a_dry_run_prints_config_models_and_data_and_creates_nothing(tmp_path):
     assert result.code == 0
     printed, _, facts = result.text.partition("\n\n")
     expected = tiny(data={"count": 7, "batch": 4}, train={"steps": None, "epochs": 3})
-    assert train.configs.parse(yaml.safe_load(printed)) == expected
+    assert training.configs.parse(yaml.safe_load(printed)) == expected
     state = new_state(expected)
     assert facts.splitlines() == [
         f"generator: {state.generator.count_params():,} parameters",
@@ -705,13 +705,13 @@ def test_without_a_config_it_is_the_papers_experiment():
 )
 def test_the_steps_are_the_smaller_of_steps_and_epochs(limits, size, batch, steps):
     config = tiny(data={"batch": batch}, train=limits)
-    assert train.total_steps(config, SimpleNamespace(size=size)) == steps
+    assert training.total_steps(config, SimpleNamespace(size=size)) == steps
 
 
 def test_endless_data_need_steps():
     config = tiny(train={"steps": None, "epochs": 3})
     with pytest.raises(DataError, match=r"endless: give train\.steps"):
-        train.total_steps(config, SimpleNamespace(size=None))
+        training.total_steps(config, SimpleNamespace(size=None))
 
 
 # Validation on whole pictures.
@@ -798,7 +798,9 @@ def test_a_real_pair_of_the_gopro_set_is_validated_whole(tmp_path, quick, monkey
             target.symlink_to(REFERENCE / "gopro" / f"{name}_{number}.png")
     drawn = []
     monkeypatch.setattr(
-        train.plots, "save_samples", lambda run, step, triplets: drawn.extend(triplets)
+        training.plots,
+        "save_samples",
+        lambda run, step, triplets: drawn.extend(triplets),
     )
     data = {"source": "pairs", "path": "pairs", "validation": 1, "crop": [64, 64]}
     result = quick_run(Path("run"), data=data, train={"steps": 1})

@@ -1,0 +1,24 @@
+"""TensorFlow, imported as fast as it can be."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras, quietly; a command calls it before it computes.
+
+    The import makes some million objects that stay, and Python's collector would go
+    through them again and again: without it the import takes three quarters of the
+    time.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+    finally:
+        if collects:
+            gc.enable()

@@ -1,0 +1,153 @@
+"""Several devices, several machines: one training on all of them.
+
+`data.batch` is what all replicas take together in one step, so N replicas give the
+training that one would. The engine is TensorFlow's (tf.distribute).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from deblurgan_tf.config import Config, ConfigError
+
+
+class WorkersError(RuntimeError):
+    """The workers of a training do not fit together, or one of them is gone."""
+
+
+def open_strategy(config: Config) -> tf.distribute.Strategy | None:
+    """The strategy that `train.strategy` names; None for one device.
+
+    auto: multi_worker where TF_CONFIG names several workers, mirrored where there are
+    several GPUs, else one. multi_worker waits until all workers are there. Call it
+    before the first operation. Raises ConfigError, naming the key and the way out.
+    """
+    name: str = config.train.strategy
+    if name == "auto":
+        name = _found()
+    if name == "one":
+        return None
+    if name == "multi_worker":
+        if len(_workers()) < 2:
+            raise ConfigError(
+                "train.strategy multi_worker: TF_CONFIG names no other worker; start "
+                'each worker with TF_CONFIG=\'{"cluster": {"worker": ["HOST:PORT", '
+                '...]}, "task": {"type": "worker", "index": N}}\', or use mirrored'
+            )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    else:
+        strategy = tf.distribute.MirroredStrategy()
+        if strategy.num_replicas_in_sync == 1:
+            raise ConfigError(
+                "train.strategy mirrored: there is one device, and it needs several; "
+                "use one or auto"
+            )
+    replicas = strategy.num_replicas_in_sync
+    if config.data.batch % replicas:
+        raise ConfigError(
+            f"data.batch {config.data.batch} cannot be shared by {replicas} replicas "
+            f"equally; give a multiple of {replicas}"
+        )
+    return strategy
+
+
+def _found() -> str:
+    if len(_workers()) > 1:
+        return "multi_worker"
+    return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one"
+
+
+def _workers() -> list[str]:
+    """The addresses of all workers, the chief's first, as TF_CONFIG names them."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return []
+    try:
+        cluster = json.loads(text)["cluster"]
+        return [*cluster.get("chief", []), *cluster["worker"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(
+            f"the environment variable TF_CONFIG cannot be understood: {text}"
+        ) from None
+
+
+# What TensorFlow raises when a peer does not answer any more.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.InternalError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+
+
+class Workers:
+    """The processes of a training, as one of them sees them: alone, or several.
+
+    A context: what TensorFlow raises inside it because a peer is gone becomes a
+    WorkersError.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy | None):
+        self.chief = _is_chief(strategy)
+        self.strategy: Any = None
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            self.strategy = strategy
+            self._sum = tf.function(self._summed, autograph=False)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type | None, error: Any, _: object) -> None:
+        if self.strategy is not None and isinstance(error, LOST):
+            raise WorkersError(
+                "another worker is gone; what was trained up to the last checkpoint is "
+                "kept. Start all workers again with the same command to go on"
+            ) from error
+
+    def _summed(self, value: tf.Tensor) -> tf.Tensor:
+        total = tf.distribute.ReduceOp.SUM
+        each = self.strategy.run(tf.identity, (value,))
+        return self.strategy.reduce(total, each, axis=None)
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so. All wait for the last."""
+        if self.strategy is None:
+            return flag
+        return bool(self._sum(tf.constant(float(flag))) > 0.0)
+
+    def wait(self) -> None:
+        """Until all processes have come here."""
+        self.any(False)
+
+    def check_same(self, what: str) -> None:
+        """Raises WorkersError in all processes where `what` is not the same in all."""
+        if self.strategy is None:
+            return
+        digest = hashlib.sha256(what.encode(errors="surrogateescape")).digest()
+        # Eight numbers of 16 bits: their sums and squares are exact in float64.
+        numbers = tf.cast(tf.io.decode_raw(digest[:16], tf.uint16), tf.float64)
+        count = self.strategy.num_replicas_in_sync
+        totals = self._sum(tf.stack([numbers, tf.square(numbers)]))
+        # Numbers are equal where the mean of the squares is the square of the mean.
+        if bool(tf.reduce_any(totals[1] * count != tf.square(totals[0]))):
+            raise WorkersError(
+                "the workers do not have the same config, pictures and checkpoint: "
+                "give all of them the same command, and a --run folder and data that "
+                "all of them see"
+            )
+
+
+def _is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Whether this process writes the run's folder: the chief, or worker 0."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or not resolver.task_type:
+        return True
+    if resolver.cluster_spec().as_dict().get("chief"):
+        return resolver.task_type == "chief"
+    return resolver.task_id == 0
