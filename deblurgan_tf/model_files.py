@@ -13,8 +13,10 @@ from typing import Any
 import keras
 
 # Its layers are registered when it is imported; a model is made of them.
+from deblurgan_tf import kernel_layers as kernel_layers
 from deblurgan_tf import layers as layers
 from deblurgan_tf import spectral as spectral
+from deblurgan_tf import spectral_steps as spectral_steps
 from deblurgan_tf.resources import resource
 from deblurgan_tf.unrolled import (
     count_levels,

@@ -13,6 +13,7 @@ from keras import layers
 
 from deblurgan_tf.config import Model
 from deblurgan_tf.layers import (
+    ConvolutionToFew,
     CropLike,
     InstanceNormalization,
     PadToMultiple,
@@ -114,7 +115,7 @@ def resnet_generator(
     for filters in (2 * width, width):
         x = normalised(doubled(x, filters))
     # The residual is float32 under every policy: it is added to the picture.
-    x = layers.Conv2D(3, 7, kernel_initializer=next(start), dtype="float32")(
+    x = ConvolutionToFew(3, 7, kernel_initializer=next(start), dtype="float32")(
         _reflect(x, 3)
     )
     restored = keras.ops.clip(padded + keras.ops.tanh(x), -1.0, 1.0)
@@ -133,10 +134,10 @@ def patch_critic(
     """
     start = _initialisers(seed)
 
-    def convolution(x, filters, strides, policy=dtype):
-        x = layers.ZeroPadding2D(2, dtype=policy)(x)
+    def convolution(x, filters, strides):
+        x = layers.ZeroPadding2D(2, dtype=dtype)(x)
         return layers.Conv2D(
-            filters, 4, strides, kernel_initializer=next(start), dtype=policy
+            filters, 4, strides, kernel_initializer=next(start), dtype=dtype
         )(x)
 
     def leaky(x):
@@ -148,7 +149,9 @@ def patch_critic(
         strides = 2 if layer < depth else 1
         x = convolution(x, width * min(2**layer, 8), strides)
         x = leaky(InstanceNormalization(dtype=dtype)(x))
-    return keras.Model(picture, convolution(x, 1, 1, "float32"), name="patch_critic")
+    x = layers.ZeroPadding2D(2, dtype="float32")(x)
+    last = ConvolutionToFew(1, 4, kernel_initializer=next(start), dtype="float32")
+    return keras.Model(picture, last(x), name="patch_critic")
 
 
 def _initialisers(seed: int):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -27,6 +28,9 @@ picture gives the same pixels on every machine, however much memory is free."""
 KERNEL_TILE = 416
 """The same for generators that find a kernel: each tile has a kernel of its own, since
 the blur of a photo differs from place to place."""
+AT_ONCE = 8
+"""So many times a generator that finds a kernel runs without a graph of its thousands
+of operations: building that takes as long as these runs lose by doing without."""
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -75,6 +79,7 @@ class Restorer:
         self.kernel = largest_kernel(model)
         usual = TILE if self.kernel is None else KERNEL_TILE
         self.tile = usual if tile is None else tile
+        self.at_once = 0 if self.kernel is None else AT_ONCE  # runs that are left
         self.margin = tiles.margin_of(reach(model))
         self.plan(1, 1)  # refuses too small a tile now
 
@@ -102,6 +107,7 @@ class Restorer:
 
         # A batch of one is a graph of its own: its instance normalisation is fused.
         self._one, self._many = compiled(forward, 1), compiled(forward, None)
+        self._plain = forward
         self._record = compiled(record, None)
         pair = tf.TensorSpec((2, None), tf.float32)
         self._forward_with = compiled(forward_with, None, [pair] * self.normalised)
@@ -123,6 +129,8 @@ class Restorer:
         if pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"pixels must be uint8 or uint16, not {pixels.dtype}")
         plan = self.plan(*pixels.shape[:2])
+        if plan.count * len(self.views) > self.at_once:
+            self.at_once = 0
         restore = partial(self._restore, statistics=[None] * len(self.views))
         # Instance normalisation by each tile's own mean and deviation draws the tiles
         # on the picture, in blocks of different contrast. With statistics of the whole
@@ -174,7 +182,28 @@ class Restorer:
         values = tf.constant(pictures)
         if statistics is not None:
             return self._forward_with(values, statistics).numpy()
-        return (self._one if len(pictures) == 1 else self._many)(values).numpy()
+        if self.at_once > 0:
+            self.at_once -= 1
+            return self._plain(values).numpy()
+        with _as_written() if self.kernel is not None else contextlib.nullcontext():
+            return (self._one if len(pictures) == 1 else self._many)(values).numpy()
+
+
+@contextlib.contextmanager
+def _as_written() -> Iterator[None]:
+    """Inside it, TensorFlow runs a graph as it was written.
+
+    Its rewriting takes seconds for a graph of thousands of operations, gains nothing
+    that can be measured in this one, and would round otherwise than operations that
+    run at once: a picture would depend on how many came before it.
+    """
+    optimiser, key = tf.config.optimizer, "disable_meta_optimizer"
+    before = optimiser.get_experimental_options().get(key, False)
+    optimiser.set_experimental_options({key: True})
+    try:
+        yield
+    finally:
+        optimiser.set_experimental_options({key: before})
 
 
 def _turned(pictures: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:

@@ -3,7 +3,7 @@
 Blind deconvolution as Cho and Lee 2009 do it (guess the sharp edges, fit the kernel to
 them, deconvolve, on to the next scale), unrolled into a network: small U-Nets guess the
 edges and refine kernel and picture, trained end to end (as Schuler et al. 2016,
-"Learning to Deblur"). The steps with the kernel are those of `spectral`.
+"Learning to Deblur"). The steps with the kernel are those of `spectral_steps`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,10 @@ import re
 import keras
 from keras import layers, ops
 
+from deblurgan_tf.kernel_layers import DoubledKernel, NormalisedKernel, PointKernel
 from deblurgan_tf.layers import CropLike, DoubledPicture, PadToMultiple
-from deblurgan_tf.spectral import (
-    DoubledKernel,
-    FrameWaves,
-    KernelStep,
-    NormalisedKernel,
-    PictureStep,
-    PointKernel,
-)
+from deblurgan_tf.spectral import FrameWaves
+from deblurgan_tf.spectral_steps import KernelStep, PictureStep
 
 REACHES = (4, 7, 14, 28)
 """Pixels that a kernel reaches from its middle, from the coarsest level on: each has

@@ -10,6 +10,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -31,6 +32,7 @@ from deblurgan_tf.data.rendered_plates import render_plate
 from deblurgan_tf.model_files import ModelError
 from deblurgan_tf.restorer import KERNEL_TILE, Restorer, load
 from deblurgan_tf.seeds import sample_seeds
+from deblurgan_tf.unrolled import unrolled_generator
 
 
 @pytest.fixture(scope="module")
@@ -376,3 +378,33 @@ def test_models_that_find_kernels_undo_long_blur_that_they_have_not_seen(name):
     assert np.mean(gains) > 1.5 and np.median(gains) > 1.0
     for size in ((1, 1), (17, 23), (33, 65)):
         assert restorer.restore(photo(*size, 0)).shape == (*size, 3)
+
+
+def test_the_first_pictures_need_no_graph_and_all_get_the_same_bits(monkeypatch):
+    monkeypatch.setattr("deblurgan_tf.restorer.AT_ONCE", 2)
+    network = unrolled_generator(levels=1, width=4, seed=3)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        weights = [x + random.normal(0, 0.05, x.shape) for x in layer.get_weights()]
+        layer.set_weights(weights)
+    restorer = Restorer(network)
+    picture = photo(40, 56, 1)
+    left, restored = [], []
+    for _ in range(4):
+        restored.append(restorer.restore(picture))
+        left.append(restorer.at_once)
+    assert left == [1, 0, 0, 0]
+    for later in restored[1:]:
+        np.testing.assert_array_equal(later, restored[0])
+    assert (restored[0] != picture).any()
+    # Where more runs are to come, a graph pays at once; and the rest of a process keeps
+    # TensorFlow's rewriting of graphs.
+    many = Restorer(network, tta=True)
+    many.restore(picture[:16, :16])
+    assert many.at_once == 0
+    options = tf.config.optimizer.get_experimental_options()
+    assert not options.get("disable_meta_optimizer", False)
+
+
+def test_a_generator_of_few_operations_always_has_a_graph(resnet):
+    assert resnet.at_once == 0

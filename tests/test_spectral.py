@@ -6,20 +6,10 @@ import pytest
 import scipy.signal
 from keras import ops
 
+from deblurgan_tf.kernel_layers import DoubledKernel, NormalisedKernel, PointKernel
 from deblurgan_tf.kernels import reduced
-from deblurgan_tf.spectral import (
-    BOLD,
-    SCALE,
-    DoubledKernel,
-    FrameWaves,
-    KernelStep,
-    NormalisedKernel,
-    PictureStep,
-    PointKernel,
-    Spectrum,
-    Waves,
-    product,
-)
+from deblurgan_tf.spectral import FrameWaves, Spectrum, Waves, product
+from deblurgan_tf.spectral_steps import BOLD, SCALE, KernelStep, PictureStep
 
 
 def _pictures(count, channels, height, width, seed=0):
