@@ -1,4 +1,4 @@
-"""Measure speed: `python -m deblurgan_tf.benchmark train | predict | blur`.
+"""Measure speed: `python -m deblurgan_tf.benchmark train | predict | blur | data`.
 
 Machines are noisy: what is compared runs in turn within one process, and medians and
 ratios are what counts.
@@ -6,171 +6,159 @@ ratios are what counts.
 
 from __future__ import annotations
 
-import gc
-import json
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import tensorflow as tf
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from deblurgan_tf import config as configs
-from deblurgan_tf.blur import Degradation, degradation, degrade
-from deblurgan_tf.config import Config
-from deblurgan_tf.devices import prepare_devices
-from deblurgan_tf.kernels import kernel_bank
-from deblurgan_tf.losses import content_loss
-from deblurgan_tf.models import resnet_generator
-from deblurgan_tf.restorer import Precision, Restorer
-from deblurgan_tf.seeds import sample_seeds
-from deblurgan_tf.steps import make_train_step, new_state
+from deblurgan_tf.startup import import_tensorflow
+
+# TensorFlow takes seconds to import; --help and wrong usage do without.
+if TYPE_CHECKING:
+    from deblurgan_tf.config import Config
 
 # The authors' Python takes this long for a kernel (trajectory and PSF, 2000 samples).
 AUTHORS_SECONDS_PER_KERNEL = 0.17
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Measure speed: works run in turn, in one process; medians and ratios count.",
 )
 Output = Annotated[
     Path | None, typer.Option("--json", help="write the figures to this file too")
 ]
-
-
-def in_turn(
-    works: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of each round of each work; they take turns, so noise hits all alike.
-
-    Each work runs once before, to compile, and must return when its result is there.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
-    for _ in range(rounds):
-        for name, work in works.items():
-            gc.collect()
-            begun = time.perf_counter()
-            work()
-            seconds[name].append(time.perf_counter() - begun)
-    return seconds
+Rounds = Annotated[int, typer.Option(min=1, help="runs of each that are timed")]
+Torch = Annotated[
+    bool, typer.Option(help="the same network in PyTorch beside it (extra torch)")
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="the experiment; by default plates_paper"),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="changes a key of the config"),
+]
 
 
 @app.command()
 def train(
-    side: Annotated[int, typer.Option(help="height and width, pixels")] = 256,
-    batch: Annotated[int, typer.Option(help="pictures in a step")] = 1,
-    rounds: Annotated[int, typer.Option(help="steps that are timed")] = 7,
+    sides: Annotated[
+        list[int] | None,
+        typer.Option("--side", help="height and width, pixels; may be repeated [256]"),
+    ] = None,
+    batches: Annotated[
+        list[int] | None,
+        typer.Option("--batch", help="pictures in a step; may be repeated [1]"),
+    ] = None,
+    rounds: Rounds = 7,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16"],
         typer.Option(help="of TensorFlow"),
     ] = "float32",
-    torch: Annotated[
-        bool, typer.Option(help="a PyTorch step of the same arithmetic beside it")
-    ] = True,
+    torch: Torch = True,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
     output: Output = None,
 ) -> None:
-    """The paper's full training step: generator, VGG19 loss, 5 critic updates."""
-    prepare_devices()
-    config = configs.load(
-        configs.experiment("plates_paper"),
-        [f"train.precision={precision}", f"data.batch={batch}"],
-    )
-    works = {f"TensorFlow {precision}": _tensorflow_step(config, side, batch)}
-    if torch:
-        works["PyTorch float32"] = _torch_step(side, batch)
-    seconds = in_turn(works, rounds)
-    _report(f"training step, {side}x{side}, batch {batch}", seconds, output)
+    """A full training step: of the paper's config generator, VGG19 loss, 5 critic
+    updates. With several sides or batches also the time a pixel, which should not
+    depend on them.
+    """
+    _prepare()
+    from deblurgan_tf.benchmarking import works
+    from deblurgan_tf.benchmarking.measuring import measure
+    from deblurgan_tf.benchmarking.reports import report
 
-
-def _tensorflow_step(config: Config, side: int, batch: int) -> Callable[[], object]:
-    state = new_state(config)
-    how = degradation(config.blur, config.seed)
-    # Random weights of VGG19 cost as much as trained ones.
-    content = content_loss({"vgg19": 100.0}, "random")
-    step = make_train_step(config, state, content, how, 1000)
-    pictures = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3))
-    sharp = tf.constant(pictures, tf.uint8)
-
-    def work() -> object:
-        position = state.step * batch + tf.range(batch, dtype=tf.int64)
-        losses = step(
-            {
-                "sharp": sharp,
-                "blurred": sharp,
-                "paired": tf.zeros(batch, tf.bool),
-                "position": position,
-            }
-        )
-        return float(losses["generator"])
-
-    return work
+    chosen = _config(config, [*(overrides or []), f"train.precision={precision}"])
+    steps = works.TrainingSteps(chosen)
+    named, rows = {}, []
+    cases = [(side, batch) for side in sides or [256] for batch in batches or [1]]
+    for side, batch in cases:
+        size = f"{side}x{side}, batch {batch}"
+        name = f"TensorFlow {precision}, {size}"
+        named[name] = steps.work(side, batch)
+        rows.append((name, batch, steps.multiplications(side, batch), precision))
+        if torch:
+            name = f"PyTorch float32, {size}"
+            named[name] = _with_torch(works.torch_step, side, batch)
+            rows.append((name, batch, steps.multiplications(side, batch), "float32"))
+    measured = measure(named, rows, rounds)
+    extra = {}
+    if len(cases) > 1:
+        for row, (side, batch) in zip(
+            (row for row in measured if row.name.startswith("TensorFlow")),
+            cases,
+            strict=True,
+        ):
+            name = f"ns a pixel, {row.name}"
+            extra[name] = 1e9 * row.median / (side * side * batch)
+    report("training step", measured, output, extra)
 
 
 @app.command()
 def predict(
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="a shipped model, run or file, or resnet: the paper's generator, not "
+            "trained; may be repeated  [default: resnet]",
+        ),
+    ] = None,
+    precisions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            metavar="float32|bfloat16",
+            help="may be repeated  [default: both]",
+        ),
+    ] = None,
     height: Annotated[int, typer.Option(help="pixels")] = 720,
     width: Annotated[int, typer.Option(help="pixels")] = 1280,
-    rounds: Annotated[int, typer.Option(help="pictures that are timed")] = 5,
-    torch: Annotated[
-        bool, typer.Option(help="the same network in PyTorch beside it")
-    ] = True,
+    rounds: Rounds = 5,
+    torch: Torch = True,
     output: Output = None,
 ) -> None:
-    """Restoring a picture with the paper's generator, from uint8 to uint8."""
-    prepare_devices()
-    generator = resnet_generator()
-    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    works: dict[str, Callable[[], object]] = {}
-    for precision in get_args(Precision):
-        restorer = Restorer(generator, precision=precision)
-        works[f"TensorFlow {precision}"] = partial(restorer.restore, picture)
-    if torch:
-        works["PyTorch float32"] = _torch_forward(picture)
-    _report(f"restoring {width}x{height}", in_turn(works, rounds), output)
+    """Restoring a picture, from uint8 to uint8, by models of several precisions."""
+    _prepare()
+    from deblurgan_tf import model_files
+    from deblurgan_tf.benchmarking import works
+    from deblurgan_tf.benchmarking.measuring import measure
+    from deblurgan_tf.benchmarking.reports import report
+    from deblurgan_tf.models import resnet_generator
 
-
-def _torch_forward(picture: np.ndarray) -> Callable[[], object]:
-    torch = _import_torch()
-    from deblurgan_tf.torch_reference import Generator
-
-    generator = Generator().eval()
-
-    def work() -> object:
-        with torch.no_grad():
-            values = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
-            restored = generator(values / 127.5 - 1)
-            return ((restored + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-
-    return work
-
-
-def _torch_step(side: int, batch: int) -> Callable[[], object]:
-    torch = _import_torch()
-    from deblurgan_tf.torch_reference import make_train_step as make_torch_step
-
-    step = make_torch_step()
-    blurred, sharp = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in range(2))
-    return lambda: step(blurred, sharp)
-
-
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise typer.BadParameter(
-            "the comparison needs PyTorch: pip install 'deblurgan_tf[torch]', or leave "
-            "it out with --no-torch"
-        ) from None
-    return torch
+    strange = {*(precisions or [])} - {"float32", "bfloat16"}
+    if strange:
+        raise typer.BadParameter(f"--precision {min(strange)}: float32 or bfloat16")
+    picture = works.picture(height, width)
+    named: dict[str, Any] = {}
+    rows = []
+    for model in models or [works.PAPER]:
+        if model == works.PAPER:
+            network = resnet_generator()
+        else:
+            try:
+                network = model_files.open_model(model_files.find(model))
+            except model_files.ModelError as error:
+                raise typer.BadParameter(str(error)) from None
+        count = works.Restoring(network).multiplications(picture)
+        for precision in precisions or ["float32", "bfloat16"]:
+            name = f"{model}, TensorFlow {precision}"
+            restorer = works.Restoring(network, precision=precision)
+            named[name] = partial(restorer.restore, picture)
+            rows.append((name, 1, count, precision))
+        if torch and model == works.PAPER:
+            name = f"{model}, PyTorch float32"
+            named[name] = _with_torch(works.torch_forward, picture)
+            rows.append((name, 1, count, "float32"))
+    measured = measure(named, rows, rounds)
+    report(f"restoring {width}x{height}", measured, output)
 
 
 @app.command()
@@ -178,12 +166,21 @@ def blur(
     side: Annotated[int, typer.Option(help="height and width, pixels")] = 256,
     batch: Annotated[int, typer.Option(help="pictures in a step")] = 1,
     count: Annotated[int, typer.Option(help="kernels in the bank")] = 4096,
-    rounds: Annotated[int, typer.Option(help="rounds that are timed")] = 7,
+    rounds: Rounds = 7,
     output: Output = None,
 ) -> None:
     """Making a bank of kernels, and blurring a batch, beside a full training step."""
-    prepare_devices()
-    config = configs.load(configs.experiment("plates_paper"))
+    _prepare()
+    import tensorflow as tf
+
+    from deblurgan_tf.benchmarking import works
+    from deblurgan_tf.benchmarking.measuring import measure
+    from deblurgan_tf.benchmarking.reports import report
+    from deblurgan_tf.blur import Degradation, degradation, degrade
+    from deblurgan_tf.kernels import kernel_bank
+    from deblurgan_tf.seeds import sample_seeds
+
+    config = _config(None, [])
     how = config.blur
     numbers = iter(range(1, 10_000))
 
@@ -207,53 +204,96 @@ def blur(
     def apply() -> object:
         return blurring(sharp, sample_seeds(next(numbers), tf.range(batch))).numpy()
 
-    step = _tensorflow_step(config, side, batch)
-    seconds = in_turn({"bank": bank, "blur": apply, "training step": step}, rounds)
+    step = works.TrainingSteps(config)
+    named = {"bank": bank, "blur": apply, "training step": step.work(side, batch)}
+    kinds = [("bank", count), ("blur", batch), ("training step", batch)]
+    rows = [(name, pictures, None, "") for name, pictures in kinds]
+    measured = measure(named, rows, rounds)
+    made, blurred, whole = (row.median for row in measured)
     extra = {
-        "kernels per second": count / statistics.median(seconds["bank"]),
-        "times the authors' Python": AUTHORS_SECONDS_PER_KERNEL
-        * count
-        / statistics.median(seconds["bank"]),
-        "blur / training step": statistics.median(seconds["blur"])
-        / statistics.median(seconds["training step"]),
+        "kernels per second": count / made,
+        "times the authors' Python": AUTHORS_SECONDS_PER_KERNEL * count / made,
+        "blur / training step": blurred / whole,
     }
     title = f"blur, {side}x{side}, batch {batch}, {count} kernels"
-    _report(title, seconds, output, extra)
+    report(title, measured, output, extra)
 
 
-def _report(
-    title: str,
-    seconds: dict[str, list[float]],
-    output: Path | None,
-    extra: dict[str, float] | None = None,
+@app.command()
+def data(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    batches: Annotated[
+        int, typer.Option(min=1, help="batches that are taken in a run")
+    ] = 64,
+    rounds: Rounds = 5,
+    step: Annotated[
+        bool, typer.Option(help="the training step of the same config beside it")
+    ] = True,
+    output: Output = None,
 ) -> None:
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    last = list(medians.values())[-1]
-    table = Table(title=f"{title}, {os.cpu_count()} processors")
-    for column in ("what", "median, s", "fastest, s", "ratio to the last"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for name, values in seconds.items():
-        table.add_row(
-            name,
-            f"{medians[name]:.4f}",
-            f"{min(values):.4f}",
-            f"{medians[name] / last:.3f}",
-        )
-    console = Console()
-    console.print(table)
-    for name, value in (extra or {}).items():
-        console.print(f"{name}: {value:.4g}")
-    if output is not None:
-        record = {
-            "title": title,
-            "machine": platform.processor() or platform.machine(),
-            "processors": os.cpu_count(),
-            "tensorflow": tf.__version__,
-            "seconds": seconds,
-            "medians": medians,
-            **(extra or {}),
-        }
-        output.write_text(json.dumps(record, indent=2) + "\n")
+    """Pictures a second that the input pipeline delivers, and that the training step
+    takes. Without --config and --set: rendered plates, and a folder of small files.
+    """
+    _prepare()
+    from deblurgan_tf.benchmarking import pipeline, works
+    from deblurgan_tf.benchmarking.measuring import measure
+    from deblurgan_tf.benchmarking.reports import report
+    from deblurgan_tf.data import DataError
+
+    chosen = _config(config, overrides or [])
+    sources = {f"source {chosen.data.source}": chosen}
+    with tempfile.TemporaryDirectory(prefix="deblurgan-benchmark-") as made:
+        if config is None and not overrides:
+            folder = pipeline.small_files(Path(made) / "pictures")
+            name = f"folder of {pipeline.FILES} small PNG files"
+            keys = ["data.source=folder", f"data.path={folder}", "data.count=null"]
+            sources[name] = _config(None, keys)
+        try:
+            named = {
+                name: pipeline.delivering(each, batches)
+                for name, each in sources.items()
+            }
+        except DataError as error:
+            raise typer.BadParameter(str(error)) from None
+        batch, crop = chosen.data.batch, chosen.data.crop
+        rows = [(name, batches * batch, None, "") for name in sources]
+        if step:
+            named["training step"] = works.TrainingSteps(chosen).of_size(*crop, batch)
+            rows.append(("training step", batch, None, ""))
+        measured = measure(named, rows, rounds)
+    each = [row.median / row.pictures for row in measured if row.pictures]
+    extra = {}
+    if step:
+        for row, seconds in zip(measured[:-1], each[:-1], strict=True):
+            extra[f"times what the step takes, {row.name}"] = each[-1] / seconds
+    title = f"input pipeline, {crop[0]}x{crop[1]}, batch {batch}"
+    report(title, measured, output, extra)
+
+
+def _prepare() -> None:
+    import_tensorflow()
+    from deblurgan_tf.devices import prepare_devices
+
+    prepare_devices()
+
+
+def _config(path: Path | None, overrides: list[str]) -> Config:
+    from deblurgan_tf import config as configs
+
+    try:
+        return configs.load(path or configs.experiment("plates_paper"), overrides)
+    except configs.ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _with_torch(make: Any, *arguments: Any) -> Any:
+    from deblurgan_tf.benchmarking.works import NoTorch
+
+    try:
+        return make(*arguments)
+    except NoTorch as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The parts of `benchmark`: timing in turn, multiplications, memory, works, reports."""

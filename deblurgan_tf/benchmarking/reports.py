@@ -1,0 +1,110 @@
+"""A table on the terminal, and the same figures as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Row:
+    """A work and what was measured of it.
+
+    seconds: of each round. pictures: in one run. multiplications: in one run, None
+    where they are not counted. measure: MACs a second of the matrix product that the
+    rate is set against. memory: bytes, see memory.peak.
+    """
+
+    name: str
+    seconds: Sequence[float]
+    pictures: int | None = None
+    multiplications: int | None = None
+    measure: float | None = None
+    memory: int | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def rate(self) -> float | None:
+        """MACs a second."""
+        if self.multiplications is None:
+            return None
+        return self.multiplications / self.median
+
+    def as_dict(self) -> dict[str, Any]:
+        rate = self.rate
+        return {
+            "seconds": list(self.seconds),
+            "median": self.median,
+            "pictures_per_second": self.pictures and self.pictures / self.median,
+            "multiplications": self.multiplications,
+            "multiplications_per_second": rate,
+            "share_of_product": rate / self.measure if rate and self.measure else None,
+            "peak_bytes": self.memory,
+        }
+
+
+COLUMNS = {  # title -> (key of as_dict, divided by, format)
+    "median, s": ("median", 1, ".4f"),
+    "pictures/s": ("pictures_per_second", 1, ".4g"),
+    "GMAC": ("multiplications", 1e9, ".1f"),
+    "GMAC/s": ("multiplications_per_second", 1e9, ".1f"),
+    "of product, %": ("share_of_product", 0.01, ".0f"),
+    "peak MiB": ("peak_bytes", 2**20, ".0f"),
+}
+
+
+def report(
+    title: str,
+    rows: Sequence[Row],
+    output: Path | None,
+    extra: dict[str, float] | None = None,
+) -> None:
+    """Prints the rows with ratios to the last one's time; writes them to `output`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    figures = {row.name: row.as_dict() for row in rows}
+    shown = [
+        name
+        for name, (key, *_) in COLUMNS.items()
+        if any(figure[key] is not None for figure in figures.values())
+    ]
+    table = Table(title=f"{title}, {os.cpu_count()} processors")
+    table.add_column("what")
+    for name in (*shown, "ratio to the last"):
+        table.add_column(
+            "of product, %" if name == "of product" else name, justify="right"
+        )
+    for name, figure in figures.items():
+        cells = []
+        for key, divisor, style in (COLUMNS[column] for column in shown):
+            value = figure[key]
+            cells.append("" if value is None else format(value / divisor, style))
+        figure["ratio"] = figure["median"] / rows[-1].median
+        table.add_row(name, *cells, f"{figure['ratio']:.3f}")
+    console = Console()
+    if not console.is_terminal:  # a log has room for whole names
+        console = Console(width=160)
+    console.print(table)
+    for name, value in (extra or {}).items():
+        console.print(f"{name}: {value:.4g}", highlight=False)
+    if output is not None:
+        record = {
+            "title": title,
+            "machine": platform.processor() or platform.machine(),
+            "processors": os.cpu_count(),
+            "tensorflow": version("tensorflow"),
+            "rows": figures,
+            **(extra or {}),
+        }
+        output.write_text(json.dumps(record, indent=2) + "\n")

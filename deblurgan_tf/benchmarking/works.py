@@ -1,0 +1,149 @@
+"""What is timed: training steps and restoring, in TensorFlow and in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deblurgan_tf.benchmarking import multiplications
+from deblurgan_tf.benchmarking.turns import Work
+from deblurgan_tf.blur import degradation
+from deblurgan_tf.config import Config
+from deblurgan_tf.losses import content_loss
+from deblurgan_tf.restorer import Restorer
+from deblurgan_tf.steps import make_train_step, new_state
+
+PAPER = "resnet"
+"""The name of the paper's generator, full width, random weights."""
+
+
+class NoTorch(ValueError):
+    """The comparison was asked for and PyTorch is not there."""
+
+
+class TrainingSteps:
+    """The config's full training step, for pictures of several sizes.
+
+    The weights of VGG19 are random where a config wants it: they cost as much as
+    trained ones.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.state = new_state(config)
+        how = degradation(config.blur, config.seed)
+        content = content_loss(dict(config.loss.content.items()), "random")
+        self.step: Any = make_train_step(config, self.state, content, how, 1000)
+
+    def work(self, side: int, batch: int) -> Work:
+        """One step with `batch` pictures of side x side pixels."""
+        return self.of_size(side, side, batch)
+
+    def of_size(self, height: int, width: int, batch: int) -> Work:
+        sharp = tf.constant(_pixels(batch, height, width))
+
+        def run() -> object:
+            position = self.state.step * batch + tf.range(batch, dtype=tf.int64)
+            return float(self.step(self._batch(sharp, position))["generator"])
+
+        return run
+
+    def multiplications(self, side: int, batch: int) -> int:
+        sharp = tf.TensorSpec((batch, side, side, 3), tf.uint8)
+        position = tf.TensorSpec((batch,), tf.int64)
+        paired = tf.TensorSpec((batch,), tf.bool)
+        specs = {
+            "sharp": sharp,
+            "blurred": sharp,
+            "paired": paired,
+            "position": position,
+        }
+        graph = self.step.get_concrete_function(specs)
+        return multiplications.of_graph(graph, self.config.train.critic_steps)
+
+    def _batch(self, sharp: tf.Tensor, position: tf.Tensor) -> dict[str, tf.Tensor]:
+        paired = tf.zeros(len(sharp), tf.bool)
+        return {
+            "sharp": sharp,
+            "blurred": sharp,
+            "paired": paired,
+            "position": position,
+        }
+
+
+class Restoring(Restorer):
+    """A restorer that notes what its network is given."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.at_once = 0  # many pictures are measured, not the first few
+        self.shapes: list[tuple[int, ...]] = []
+
+    def _forward(
+        self, pictures: np.ndarray, statistics: list[tf.Tensor] | None
+    ) -> np.ndarray:
+        self.shapes.append(pictures.shape)
+        return super()._forward(pictures, statistics)
+
+    def multiplications(self, pixels: np.ndarray) -> int:
+        """MACs of restoring a picture, tiles and their overlaps included."""
+        self.shapes = []
+        self.restore(pixels)
+        counts = {
+            shape: multiplications.of_model(self.model, self._padded(shape))
+            for shape in set(self.shapes)
+        }
+        return sum(counts[shape] for shape in self.shapes)
+
+    def _padded(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        pad = self.model.get_layer("pad_to_multiple")
+        return pad.compute_output_shape(shape)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Noise, uint8 (height, width, 3)."""
+    return _pixels(height, width)
+
+
+def _pixels(*size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+
+
+def torch_step(side: int, batch: int) -> Work:
+    """`torch_reference`'s step; raises NoTorch."""
+    torch = import_torch()
+    from deblurgan_tf.torch_reference import make_train_step as make_torch_step
+
+    step = make_torch_step()
+    blurred, sharp = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in range(2))
+    return lambda: step(blurred, sharp)
+
+
+def torch_forward(pixels: np.ndarray) -> Callable[[], object]:
+    """The paper's generator in PyTorch, from uint8 to uint8; raises NoTorch."""
+    torch = import_torch()
+    from deblurgan_tf.torch_reference import Generator
+
+    generator = Generator().eval()
+
+    def work() -> object:
+        with torch.no_grad():
+            values = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+            restored = generator(values / 127.5 - 1)
+            return ((restored + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+
+    return work
+
+
+def import_torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise NoTorch(
+            "the comparison needs PyTorch: pip install 'deblurgan_tf[torch]', or leave "
+            "it out with --no-torch"
+        ) from None
+    return torch
