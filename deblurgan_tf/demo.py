@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SWEEP = 60.0  # seconds between two looks for files that nobody needs any more
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 class DemoError(ValueError):

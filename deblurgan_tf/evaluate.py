@@ -12,22 +12,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deblurgan_tf import images, plates
-from deblurgan_tf.comparison import network, report, workers
-from deblurgan_tf.comparison.methods import NAMES
-from deblurgan_tf.comparison.pairs import Pair, PairsError, even, read_pairs
-from deblurgan_tf.comparison.plan import PlanError, chosen, others, plan, usable
-from deblurgan_tf.comparison.protocol import describe
-from deblurgan_tf.comparison.records import Records, RecordsError, locked
-from deblurgan_tf.comparison.tasks import Settings, Task, file_hash, perform
-from deblurgan_tf.progress import spoken
+from deblurgan_tf.comparison.names import NAMES
 from deblurgan_tf.resources import DEFAULT_MODEL
 from deblurgan_tf.stopping import terminate
-from deblurgan_tf.terminal import console, counting_bar, say
+from deblurgan_tf.terminal import counting_bar, say
+
+# SciPy, OpenCV and TensorFlow take up to seconds to import; --help does without.
+if TYPE_CHECKING:
+    from deblurgan_tf.comparison import report
+    from deblurgan_tf.comparison.pairs import Pair
+    from deblurgan_tf.comparison.records import Records
+    from deblurgan_tf.comparison.tasks import Task
 
 EVERY = 15.0  # seconds between two lines about the progress where there is no bar
 KILLED = (
@@ -35,7 +34,9 @@ KILLED = (
     "--workers or leave the picture out"
 )
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 class UsageError(ValueError):
@@ -124,6 +125,14 @@ def main(
     The same command goes on where it was stopped. Exit codes: 0 all went well, 1 some
     picture failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
+    from deblurgan_tf.comparison import report
+    from deblurgan_tf.comparison.pairs import PairsError, even, read_pairs
+    from deblurgan_tf.comparison.plan import PlanError, chosen, others, plan, usable
+    from deblurgan_tf.comparison.protocol import describe
+    from deblurgan_tf.comparison.records import Records, RecordsError, locked
+    from deblurgan_tf.comparison.tasks import Settings
+    from deblurgan_tf.images import PictureError
+
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         names, folders = chosen(methods), others(restored or [])
@@ -168,7 +177,7 @@ def main(
         PlanError,
         RecordsError,
         UsageError,
-        images.PictureError,
+        PictureError,
     ) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
@@ -188,6 +197,9 @@ def _results(
     tasks: list[Task], records: Records, model: str, processes: int
 ) -> report.Results:
     """The results of all tasks: those of before, and those that are still to do."""
+    from deblurgan_tf.progress import spoken
+    from deblurgan_tf.terminal import console
+
     results: report.Results = {}
     left = []
     outdated = sum(records.outdated(task) for task in tasks)
@@ -226,6 +238,9 @@ def _done(
     tasks: list[Task], records: Records, model: str, processes: int
 ) -> Iterator[tuple[Task, dict[str, Any]]]:
     """(task, its result) as they come; each is on the disk before it is yielded."""
+    from deblurgan_tf.comparison import workers
+    from deblurgan_tf.comparison.tasks import perform
+
     networks: list[Task] = []
     others: list[Task] = []
     for task in tasks:
@@ -243,6 +258,8 @@ def _done(
 def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str, Any]]]:
     if not tasks:
         return
+    from deblurgan_tf.comparison import network
+    from deblurgan_tf.comparison.tasks import perform
     from deblurgan_tf.model_files import ModelError
 
     try:
@@ -258,6 +275,7 @@ def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str,
 def _model_hash(model: str) -> str | None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
     from deblurgan_tf import model_files
+    from deblurgan_tf.comparison.tasks import file_hash
 
     try:
         return file_hash(model_files.find(model))
@@ -270,6 +288,8 @@ def _ocr(pairs: list[Pair], detect: bool) -> tuple[bool, bool, list[str]]:
     read = any(pair.text is not None for pair in pairs)
     find = detect or any(pair.boxes is not None for pair in pairs)
     if (read or find) and importlib.util.find_spec("rapidocr") is None:
+        from deblurgan_tf import plates
+
         notice = "reading and finding plates: left out; they need the extra ocr"
         return False, False, [f"{notice} ({plates.INSTALL})"]
     return read, find, []

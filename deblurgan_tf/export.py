@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.startup import import_tensorflow
 from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import say
 
@@ -34,7 +35,9 @@ _NEEDED = {  # format -> extra, its modules
     "litert": ("litert", ("ai_edge_litert",)),
 }
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 class UsageError(ValueError):
@@ -155,7 +158,7 @@ def _next_version(output: Path) -> int:
 
 
 def _load(model: str) -> tuple[Restorer, Source]:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     from deblurgan_tf import model_files
     from deblurgan_tf.devices import prepare_devices
     from deblurgan_tf.exporting import model_card

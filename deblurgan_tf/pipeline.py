@@ -159,7 +159,7 @@ class Pipeline:
         begun = time.perf_counter()
         try:
             picture = images.decode(data, str(job.source))
-            _check_name(job.source, picture)
+            check_name(job.source, picture)
         except BaseException:
             self.budget.give(area)
             raise
@@ -220,7 +220,7 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
     return outcome
 
 
-def _check_name(path: Path, picture: images.Picture) -> None:
+def check_name(path: Path, picture: images.Picture) -> None:
     """Raises PictureError where the result could not keep both format and name.
 
     A PNG called .jpg cannot: a result of another name would break scripts, and one of

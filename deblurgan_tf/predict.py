@@ -14,23 +14,25 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
-from deblurgan_tf import images
-from deblurgan_tf.inputs import InputError, Job, gather
-from deblurgan_tf.pipeline import Outcome, Pipeline
-from deblurgan_tf.plate_boxes import BoxError, parse_box
 from deblurgan_tf.resources import DEFAULT_MODEL, PLATES_MODEL
-from deblurgan_tf.restoration import Restoration
+from deblurgan_tf.startup import import_tensorflow
 from deblurgan_tf.terminal import counting_bar, say
 
 # TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
-# --help does without. So it is imported inside the functions that compute.
+# --help does without, and without NumPy and OpenCV. So they are imported inside the
+# functions that need them.
 if TYPE_CHECKING:
+    import numpy as np
+
+    from deblurgan_tf.inputs import Job
+    from deblurgan_tf.pipeline import Outcome
     from deblurgan_tf.restorer import Restorer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 def restore_all(
@@ -41,6 +43,9 @@ def restore_all(
     options: what `restorer.load` takes. what: the fields of a `Restoration` but the
     restorer. Raises what `load` raises before the first outcome.
     """
+    from deblurgan_tf.pipeline import Outcome, Pipeline
+    from deblurgan_tf.restoration import Restoration
+
     wanted = [job for job in jobs if overwrite or not job.target.exists()]
     pictures = [job for job in wanted if not job.is_video]
     bar = counting_bar("restoring")
@@ -68,7 +73,7 @@ def restore_all(
 
 
 def _load(model: str, options: dict[str, Any]) -> Restorer:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     from deblurgan_tf.devices import prepare_devices
     from deblurgan_tf.restorer import load
 
@@ -150,6 +155,10 @@ def main(
     What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
     input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
+    from deblurgan_tf.images import PictureError
+    from deblurgan_tf.inputs import InputError
+    from deblurgan_tf.plate_boxes import BoxError, parse_box
+
     before = signal.signal(signal.SIGTERM, _terminate)
     options = {"precision": precision, "tta": tta, "tile": tile}
     outcomes: list[Outcome] = []
@@ -173,7 +182,7 @@ def main(
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     # ModelError is one of them; its module would import TensorFlow for this line.
-    except (InputError, BoxError, images.PictureError, ValueError) as error:
+    except (InputError, BoxError, PictureError, ValueError) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     finally:
@@ -191,6 +200,8 @@ def main(
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
+    from deblurgan_tf.inputs import InputError, gather
+
     try:
         return gather(inputs, output, _listed() if "-" in inputs else ())
     # A link to itself, a name that is too long, a folder that may not be entered.
@@ -202,6 +213,8 @@ def _check_apart(
     jobs: list[Job], output: Path, report: Path | None, plates: bool
 ) -> None:
     """Raises InputError where the report or a plate's crop could replace a picture."""
+    from deblurgan_tf.inputs import InputError
+
     pictures = {path.resolve() for job in jobs for path in job}
     if report is not None and report.resolve() in pictures:
         raise InputError(f"--report {report}: is an input or a result; name another")
@@ -217,6 +230,8 @@ def _check_apart(
 
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
+    from deblurgan_tf.inputs import InputError
+
     for line in sys.stdin.buffer:
         if b"\0" in line:
             raise InputError("the list holds zero bytes: give find -print, not -print0")
@@ -225,6 +240,8 @@ def _listed() -> Iterator[str]:
 
 def _check_ocr() -> None:
     """Raises InputError now, not once for every input."""
+    from deblurgan_tf.inputs import InputError
+
     if importlib.util.find_spec("rapidocr") is None:
         raise InputError(
             "finding and reading plates needs the extra ocr; install it with "
@@ -253,6 +270,8 @@ def _tell_plates(outcome: Outcome) -> None:
 
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises InputError now rather than after hours of work."""
+    from deblurgan_tf.inputs import InputError
+
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,34 +9,27 @@ import shlex
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from pydantic import ValidationError
 
-from deblurgan_tf import images
-from deblurgan_tf.aside import set_aside
-from deblurgan_tf.config import Blur
-from deblurgan_tf.inputs import InputError, Job, gather
-from deblurgan_tf.preparation.data_check import (
-    Problem,
-    examine,
-    problems_within,
-    report,
-)
-from deblurgan_tf.preparation.data_sets import DataSetError, recognise
-from deblurgan_tf.preparation.doubles import duplicates, leaks, split_leaks
-from deblurgan_tf.preparation.files import write_bytes
+from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.pack_command import pack
-from deblurgan_tf.preparation.plate_cutting import Limits
-from deblurgan_tf.preparation.plates_folder import Cut, cut_photo, write_tables
-from deblurgan_tf.preparation.tables import TableError, boxes_of
 from deblurgan_tf.preparation.terminal import progress, refuse, say, show_problems
+
+# NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
+# wrong usage as far as it can.
+if TYPE_CHECKING:
+    from deblurgan_tf.config import Blur
+    from deblurgan_tf.inputs import Job
+    from deblurgan_tf.preparation.data_check import Problem
+    from deblurgan_tf.preparation.plates_folder import Cut
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Make and check data sets: plates out of photos, pairs out of sharp pictures.",
 )
 Sources = Annotated[
@@ -108,8 +101,9 @@ def blur(
     )  # fmt: skip
     jobs = _gathered(sharp, output)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
-    # TensorFlow takes seconds to import: --help and wrong usage do without.
+    from deblurgan_tf.aside import set_aside
     from deblurgan_tf.preparation import pair_making, pairs_folder
+    from deblurgan_tf.preparation.tables import TableError
 
     recipe = pair_making.Recipe(seed, how, width)
     try:
@@ -186,6 +180,9 @@ def plates(
     its edges, and by how many degrees its rows and strokes were turned. Exit codes: 0
     all went well, 1 some photo failed (the others are done), 2 wrong usage.
     """
+    from deblurgan_tf.preparation.plates_folder import cut_photo, write_tables
+    from deblurgan_tf.preparation.tables import TableError, boxes_of
+
     try:
         given = None if boxes is None else boxes_of(boxes)
     except TableError as error:
@@ -259,10 +256,16 @@ def check(
     that are not sharp, missing kernels or texts. Exit codes: 0 no errors (there may be
     warnings), 1 errors, 2 wrong usage.
     """
+    from deblurgan_tf.images import PictureError
+    from deblurgan_tf.preparation.data_check import examine, problems_within, report
+    from deblurgan_tf.preparation.data_sets import DataSetError, recognise
+    from deblurgan_tf.preparation.doubles import duplicates, leaks, split_leaks
+    from deblurgan_tf.preparation.files import write_bytes
+
     try:
         sets = recognise(folder)
         others = [] if against is None else recognise(against)
-    except (DataSetError, images.PictureError, OSError) as error:
+    except (DataSetError, PictureError, OSError) as error:
         raise refuse(error) from None
     if report_file is not None and not report_file.parent.is_dir():
         raise refuse(f"--report {report_file}: its folder is not there")
@@ -309,6 +312,8 @@ def _check_ocr() -> None:
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
+    from deblurgan_tf.inputs import InputError, gather
+
     try:
         jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))
         output.mkdir(parents=True, exist_ok=True)
@@ -330,6 +335,10 @@ def _numbers(option: str, text: str, least: int = 1) -> tuple[float, ...]:
 
 
 def _blur_options(**values: Any) -> Blur:
+    from pydantic import ValidationError
+
+    from deblurgan_tf.config import Blur
+
     try:
         return Blur(**values)
     except ValidationError as error:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.stores import WORK, StoreError, open_place
-from deblurgan_tf.pipeline import _check_name
+from deblurgan_tf.pipeline import check_name
 
 if TYPE_CHECKING:
     from deblurgan_tf.restorer import Restorer
@@ -226,7 +226,7 @@ def _restored(
 
 
 def _check_file(name: str, picture: images.Picture) -> None:
-    _check_name(Path(name), picture)
+    check_name(Path(name), picture)
 
 
 def _fail(row: dict[str, Any], error: str) -> None:

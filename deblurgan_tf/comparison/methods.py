@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deblurgan_tf import blind, classical
+from deblurgan_tf.comparison.names import NAMES as NAMES
 
 NON_BLIND = {
     "richardson_lucy": classical.richardson_lucy,
@@ -19,7 +20,6 @@ NON_BLIND = {
     "wiener": classical.wiener,
 }
 BLIND = tuple(blind.METHODS)
-NAMES = ("blurred", "deblurgan", *NON_BLIND, *BLIND)
 
 
 class Restored(NamedTuple):

@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from deblurgan_tf import images
-from deblurgan_tf.preparation.data_sets import DataSetError, recognise
 from deblurgan_tf.preparation.terminal import progress, refuse, say
 
 
@@ -41,9 +39,12 @@ def pack(
         raise refuse(f"--name {name}: use small letters, digits and _ alone")
     if output.resolve().is_relative_to(folder.resolve()):
         raise refuse(f"--output {output}: lies in {folder}; choose a place outside it")
+    from deblurgan_tf.images import PictureError
+    from deblurgan_tf.preparation.data_sets import DataSetError, recognise
+
     try:
         sets = recognise(folder)
-    except (DataSetError, images.PictureError, OSError) as error:
+    except (DataSetError, PictureError, OSError) as error:
         raise refuse(error) from None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
     # TensorFlow takes seconds to import: --help and wrong usage do without.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import cv2
@@ -12,6 +11,7 @@ import numpy as np
 from deblurgan_tf.plate_boxes import Box, check_inside, grow
 from deblurgan_tf.plate_restoration import GROWTH
 from deblurgan_tf.plates import LEGIBLE, find_plates, plate_like, read_plate
+from deblurgan_tf.preparation.limits import Limits as Limits
 from deblurgan_tf.preparation.straightening import (
     LIMIT,
     Slant,
@@ -20,7 +20,7 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
-from deblurgan_tf.sharpness import NOT_SHARP, edge_width
+from deblurgan_tf.sharpness import edge_width
 
 Reason = Literal[
     "small", "cut off", "slanted", "shape", "flat", "blurred", "unsure", "unread"
@@ -33,15 +33,6 @@ GIVEN_MARGIN = (0.04, 0.1)
 # the sharpness at the size that models are trained at, whatever the photo's size.
 JUDGED_WIDTH = 192
 LEAST_CONTRAST = 40  # grey levels between the darkest and the lightest 5 %
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a plate must have to be kept."""
-
-    width: float = 64.0  # pixels of the straightened plate
-    edge_width: float = NOT_SHARP  # pixels, at a width of JUDGED_WIDTH at most
-    score: float = 0.4  # the detector's, for plates that were found
 
 
 class CutPlate(NamedTuple):

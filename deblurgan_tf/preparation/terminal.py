@@ -6,13 +6,15 @@ import contextlib
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
-from deblurgan_tf.preparation.data_check import SEVERITY, Problem
 from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import counting_bar, say
+
+if TYPE_CHECKING:  # NumPy takes a while to import, which --help does without
+    from deblurgan_tf.preparation.data_check import Problem
 
 SHOWN = 10  # problems of a kind on the terminal; --report has them all
 
@@ -24,6 +26,10 @@ def refuse(error: Exception | str) -> typer.Exit:
 
 
 def show_problems(problems: list[Problem], pictures: dict[str, int]) -> None:
+    from rich.console import Console
+
+    from deblurgan_tf.preparation.data_check import SEVERITY
+
     out = Console()  # the report is the result, so it goes to standard output
 
     def tell(text: str, style: str | None = None) -> None:
