@@ -203,7 +203,8 @@ def test_the_optimisers_are_set_up_as_the_config_says():
     state = new_state(config)
     for optimizer in (state.generator_optimizer, state.critic_optimizer):
         assert (optimizer.beta_1, optimizer.beta_2) == (0.3, 0.7)
-        assert (optimizer.epsilon, optimizer.global_clipnorm) == (1e-8, 0.25)
+        # The step clips, by all replicas' gradients: see below.
+        assert (optimizer.epsilon, optimizer.global_clipnorm) == (1e-8, None)
         assert float(optimizer.learning_rate) == pytest.approx(RATE)
         assert optimizer.built
 
