@@ -49,7 +49,8 @@ lint: $(VENV)/installed-dev
 benchmark: $(VENV)/installed-torch
 	$(BIN)/python -m deblurgan_tf.benchmark blur
 	$(BIN)/python -m deblurgan_tf.benchmark train
-	$(BIN)/python -m deblurgan_tf.benchmark predict
+	$(BIN)/python -m deblurgan_tf.benchmark predict --model resnet --model photos --model plates_quick
+	$(BIN)/python -m deblurgan_tf.benchmark data
 
 # A mark is touched when its install has ended well, and goes stale with the versions.
 $(VENV)/installed: setup.cfg requirements.txt
