@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from deblurgan_tf.model_options import Precision, Tile, Tta
 from deblurgan_tf.resources import DEFAULT_MODEL
 
 # Ray, Arrow and TensorFlow take seconds to import; --help does without, and without
@@ -42,21 +43,9 @@ def main(
     model: Annotated[
         str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
     ] = DEFAULT_MODEL,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="side of the tiles that large pictures are cut into  [default: 416; "
-            "1024 for a model that finds no kernels]",
-        ),
-    ] = None,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="average over eight flips and quarter turns")
-    ] = False,
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(help="bfloat16 is faster on some processors, and coarser"),
-    ] = "float32",
+    tile: Tile = None,
+    tta: Tta = False,
+    precision: Precision = "float32",
     parquet: Annotated[
         bool,
         typer.Option(

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deblurgan_tf.model_options import Precision, Tile, Tta
 from deblurgan_tf.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.startup import import_tensorflow
 from deblurgan_tf.terminal import counting_bar, say
@@ -126,21 +127,9 @@ def main(
             "--read", help="with --plates or --box: read them, before and after"
         ),
     ] = False,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="side of the tiles that large pictures are cut into  [default: 416; "
-            "1024 for a model that finds no kernels]",
-        ),
-    ] = None,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="average over eight flips and quarter turns")
-    ] = False,
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(help="bfloat16 is faster on some processors, and coarser"),
-    ] = "float32",
+    tile: Tile = None,
+    tta: Tta = False,
+    precision: Precision = "float32",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="restore again what is there already")
     ] = False,
