@@ -61,7 +61,7 @@ def files_of(place: Place) -> Iterator[dict[str, Any]]:
     for info in found:
         below = info.path.removeprefix(place.path).split("/")
         if info.is_file and not any(part.startswith(".") for part in below):
-            mtime = None if info.mtime is None else info.mtime_ns
+            mtime = None if info.mtime is None else info.mtime_ns // 1000
             yield {"file": info.path, "size": info.size, "mtime": mtime, "error": None}
 
 
@@ -74,7 +74,11 @@ def _of_disk(path: Path) -> dict[str, Any]:
         status = path.stat()
     except OSError as error:
         return known | {"error": f"cannot be opened ({error.strerror}); check it"}
-    known |= {"size": status.st_size, "mtime": status.st_mtime_ns, "error": None}
+    known |= {
+        "size": status.st_size,
+        "mtime": status.st_mtime_ns // 1000,
+        "error": None,
+    }
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -20,7 +20,8 @@ from deblurgan_tf.batching.stores import Place, StoreError
 
 FOLDER = "manifest"
 WHOLE = "manifest.parquet"
-TIME = pa.timestamp("ns", tz="UTC")
+# Microseconds: Python's datetime has no finer ones.
+TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
         ("path", pa.string()),  # below INPUT, or the path column's value
