@@ -53,7 +53,6 @@ def pack(
     place = output / name / packing.VERSION
     failed = 0
     try:
-        place.mkdir(parents=True, exist_ok=True)
         plans = [packing.plan(each, megabytes) for each in sets]
         packing.begin(place, plans)
         total = sum(len(shard) for part in plans for shard in part.shards)

@@ -134,8 +134,11 @@ def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
         path = _shard_path(folder, name, part, number)
         told = folder / f"left_out-{path.name}.txt"
         if path.exists():
-            left_out = told.read_text(encoding="utf-8") if told.exists() else ""
-            errors = dict(line.split("\t", 1) for line in left_out.splitlines())
+            # A file's name may hold bytes that are not UTF-8.
+            left_out = told.read_bytes() if told.exists() else b""
+            errors = dict(
+                line.split("\t", 1) for line in os.fsdecode(left_out).splitlines()
+            )
             yield from (Packed(x.name, errors.get(x.name)) for x in shard)
             continue
         packed = []
@@ -149,7 +152,7 @@ def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
                 yield packed[-1]
         lines = [f"{x.name}\t{' '.join(x.error.split())}" for x in packed if x.error]
         if lines:
-            write_bytes(told, ("\n".join(lines) + "\n").encode(errors="replace"))
+            write_bytes(told, os.fsencode("\n".join(lines) + "\n"))
         os.replace(partial, path)
 
 
