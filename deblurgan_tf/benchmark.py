@@ -6,6 +6,8 @@ ratios are what counts.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -70,12 +72,14 @@ def train(
     updates. With several sides or batches also the time a pixel, which should not
     depend on them.
     """
-    _prepare()
+    _prepare(torch)
     from deblurgan_tf.benchmarking import works
     from deblurgan_tf.benchmarking.measuring import measure
     from deblurgan_tf.benchmarking.reports import report
 
-    chosen = _config(config, [*(overrides or []), f"train.precision={precision}"])
+    least = min(sides or [256])  # the config refuses crops that are too small
+    keys = [f"train.precision={precision}", f"data.crop=[{least},{least}]"]
+    chosen = _config(config, [*(overrides or []), *keys])
     steps = works.TrainingSteps(chosen)
     named, rows = {}, []
     cases = [(side, batch) for side in sides or [256] for batch in batches or [1]]
@@ -126,7 +130,7 @@ def predict(
     output: Output = None,
 ) -> None:
     """Restoring a picture, from uint8 to uint8, by models of several precisions."""
-    _prepare()
+    _prepare(torch)
     from deblurgan_tf import model_files
     from deblurgan_tf.benchmarking import works
     from deblurgan_tf.benchmarking.measuring import measure
@@ -271,7 +275,12 @@ def data(
     report(title, measured, output, extra)
 
 
-def _prepare() -> None:
+def _prepare(torch: bool = False) -> None:
+    if torch:
+        # Its first optimiser loads Triton, whose LLVM crashes when TensorFlow's is
+        # there before it.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("triton")
     import_tensorflow()
     from deblurgan_tf.devices import prepare_devices
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.startup import import_tensorflow
 from deblurgan_tf.terminal import say
 
 # Gradio and TensorFlow take seconds to import; --help does without.
@@ -128,7 +129,7 @@ def _serve(
     model: str, host: str, port: int, folder: Path, stop: threading.Event
 ) -> None:
     """Serves the page until `stop` is set; all files of it lie in `folder`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     uploads = folder / "uploads"
     # Gradio reads these when it is imported: no reports to its makers, no history.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

@@ -18,6 +18,7 @@ import typer
 
 from deblurgan_tf.comparison.names import NAMES
 from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.startup import import_tensorflow
 from deblurgan_tf.stopping import terminate
 from deblurgan_tf.terminal import counting_bar, say
 
@@ -273,7 +274,7 @@ def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str,
 
 
 def _model_hash(model: str) -> str | None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     from deblurgan_tf import model_files
     from deblurgan_tf.comparison.tasks import file_hash
 

@@ -1,7 +1,7 @@
 """Losses as pure functions: adversarial ones in pairs, the gradient penalty, content.
 
 Pictures are float32 (N, H, W, 3) in [-1, 1], scores float32 (N, h, w, 1), one a patch.
-Everything here is computed in float32.
+Everything here is computed in float32, but for VGG19's layers where that is asked for.
 """
 
 from __future__ import annotations
@@ -137,17 +137,23 @@ def kernels_loss(
 
 
 def content_loss(
-    weights: dict[str, float], vgg19_weights: str = "imagenet"
+    weights: dict[str, float],
+    vgg19_weights: str = "imagenet",
+    precision: str = "float32",
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """(restored, sharp) -> the weighted sum of content losses, for example
     {"vgg19": 100.0}.
+
+    precision: of VGG19's layers, "float32" or "mixed_bfloat16". In the latter the
+    gradient points within 10 degrees of float32's for pictures from 19 to 39 dB, and is
+    as long; from 60 dB on, noise is a part of it.
 
     Raises `vgg19.WeightsUnavailable` where vgg19 is asked for and its weights are not
     to be had.
     """
     functions: dict[str, Callable] = {"l1": l1, "l2": l2, "charbonnier": charbonnier}
     if "vgg19" in weights:
-        features = Vgg19Features(vgg19_weights)
+        features = Vgg19Features(vgg19_weights, precision)
         functions["vgg19"] = lambda restored, sharp: l2(
             features(restored), tf.stop_gradient(features(sharp))
         )

@@ -18,6 +18,7 @@ from deblurgan_tf.layers import (
     InstanceNormalization,
     PadToMultiple,
     SampleDropout,
+    WithoutFirst,
 )
 from deblurgan_tf.unrolled import unrolled_generator
 
@@ -93,7 +94,7 @@ def resnet_generator(
             filters, 3, 2, kernel_initializer=next(start), dtype=dtype
         )(x)
         # PyTorch's padding 1 and output padding 1 keep rows 1 to 2H of 2H + 1.
-        return layers.Cropping2D(((1, 0), (1, 0)), dtype=dtype)(x)
+        return WithoutFirst(dtype=dtype)(x)
 
     blurred = keras.Input((None, None, 3), name="blurred")
     padded = PadToMultiple(4, minimum=16, name="pad_to_multiple")(blurred)

@@ -16,6 +16,7 @@ import typer
 from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.pack_command import pack
 from deblurgan_tf.preparation.terminal import progress, refuse, say, show_problems
+from deblurgan_tf.startup import import_tensorflow
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
 # wrong usage as far as it can.
@@ -100,7 +101,7 @@ def blur(
         noise=_numbers("--noise", noise, 2),
     )  # fmt: skip
     jobs = _gathered(sharp, output)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     from deblurgan_tf.aside import set_aside
     from deblurgan_tf.preparation import pair_making, pairs_folder
     from deblurgan_tf.preparation.tables import TableError

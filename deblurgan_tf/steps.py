@@ -14,6 +14,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from deblurgan_tf.adam import FusedAdam
 from deblurgan_tf.blur import Degradation, Degraded, cut_margin, training_pairs
 from deblurgan_tf.config import Config
 from deblurgan_tf.images import to_float
@@ -41,9 +42,9 @@ class State:
 
     generator: keras.Model
     average: keras.Model  # EMA of the generator, always float32: what is used later
-    generator_optimizer: keras.optimizers.Adam
+    generator_optimizer: FusedAdam
     critic: keras.Model | None
-    critic_optimizer: keras.optimizers.Adam | None
+    critic_optimizer: FusedAdam | None
     step: tf.Variable
     sums: tf.Variable  # of each loss since the last line of the log
     first_bad: tf.Variable  # (step, number of the loss) that was not finite; -1: none
@@ -111,8 +112,8 @@ def new_state(config: Config, strategy: tf.distribute.Strategy | None = None) ->
     )
 
 
-def _adam(config: Config, network: keras.Model) -> keras.optimizers.Adam:
-    adam = keras.optimizers.Adam(
+def _adam(config: Config, network: keras.Model) -> FusedAdam:
+    adam = FusedAdam(
         learning_rate=config.train.learning_rate,
         beta_1=config.train.betas[0],
         beta_2=config.train.betas[1],
@@ -136,7 +137,7 @@ class Opponent(NamedTuple):
     """What the generator trains against."""
 
     critic: keras.Model
-    optimizer: keras.optimizers.Adam
+    optimizer: FusedAdam
     losses: Adversarial
 
 
@@ -228,9 +229,7 @@ def make_train_step(
             losses["generator"] = total
         return losses, tape.gradient(total, restored)
 
-    def update(
-        optimizer: keras.optimizers.Adam, gradients: list, variables: list
-    ) -> None:
+    def update(optimizer: FusedAdam, gradients: list, variables: list) -> None:
         """One step down the mean of all replicas' gradients, clipped as a whole."""
         replica = tf.distribute.get_replica_context()
         count = replica.num_replicas_in_sync

@@ -265,12 +265,13 @@ def _content(config: Config, run: Path, write: bool) -> Callable:
     write: note in the run's folder which it is.
     """
     wanted: dict[str, float] = dict(config.loss.content.items())
+    options = config.loss.vgg19_weights, config.train.precision
     used = runs.read_content(run)
     if used is not None and used != wanted:
         say(f"this run goes on with its substitute {used} for {wanted}", "bold yellow")
-        return content_loss(used, config.loss.vgg19_weights)
+        return content_loss(used, *options)
     try:
-        content = content_loss(wanted, config.loss.vgg19_weights)
+        content = content_loss(wanted, *options)
         if write:
             runs.write_content(run, wanted, "as in config.yaml")
         return content

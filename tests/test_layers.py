@@ -11,6 +11,7 @@ from deblurgan_tf.layers import (
     InstanceNormalization,
     PadToMultiple,
     SampleDropout,
+    WithoutFirst,
     dropout_seeds,
 )
 from deblurgan_tf.seeds import sample_seeds
@@ -267,6 +268,28 @@ def test_padding_reflects_back_and_forth_where_a_multiple_is_larger_than_the_pic
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_first_row_and_column_go_as_with_cropping2d():
+    pictures = tf.random.stateless_normal((2, 5, 4, 3), [0, 1])
+    layers = (WithoutFirst(), keras.layers.Cropping2D(((1, 0), (1, 0))))
+    results = []
+    for layer in layers:
+        with tf.GradientTape() as tape:
+            tape.watch(pictures)
+            total = tf.reduce_sum(layer(pictures) ** 3)
+        results.append((layer(pictures), tape.gradient(total, pictures)))
+        assert layer.compute_output_shape((None, None, 8, 3)) == (None, None, 7, 3)
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_picture_of_the_references_size_is_not_cropped_and_a_larger_one_is():
+    pictures = tf.reshape(tf.range(24.0), (1, 4, 6, 1))
+    np.testing.assert_array_equal(CropLike()([pictures, pictures]), pictures)
+    reference = tf.zeros((1, 3, 5, 7))
+    cropped = CropLike()([pictures, reference])
+    np.testing.assert_array_equal(cropped, pictures[:, :3, :5])
+
+
 def _to_few(filters, size, **options):
     """A layer and a Conv2D of the same weights, for pictures of 5 channels."""
     pair = (
@@ -282,22 +305,22 @@ def _to_few(filters, size, **options):
     return pair
 
 
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(("filters", "size"), [(3, 7), (1, 4), (2, (3, 5))])
-def test_a_convolution_to_few_has_conv2ds_values_and_gradients(filters, size):
+def test_a_convolution_to_few_has_conv2ds_values_and_gradients(filters, size, count):
     few, plain = _to_few(filters, size, activation="tanh")
-    pictures = tf.constant(np.random.default_rng(2).normal(0, 0.1, (2, 9, 11, 5)))
+    pictures = tf.constant(np.random.default_rng(2).normal(0, 0.1, (count, 9, 11, 5)))
     pictures = tf.cast(pictures, tf.float32)
     results = []
-    for layer, options in ((few, {"training": True}), (plain, {})):
+    for layer in (few, plain):
         with tf.GradientTape() as tape:
             tape.watch(pictures)
-            values = layer(pictures, **options)
+            values = layer(pictures)
             total = tf.reduce_sum(values**3)
         sources = [pictures, *(x.value for x in layer.trainable_variables)]
         results.append([values, *tape.gradient(total, sources)])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(few(pictures), plain(pictures))
 
 
 def test_a_convolution_to_few_has_conv2ds_second_gradients():
@@ -305,12 +328,12 @@ def test_a_convolution_to_few_has_conv2ds_second_gradients():
     few, plain = _to_few(1, 4)
     pictures = tf.random.stateless_normal((2, 8, 9, 5), [0, 1])
     results = []
-    for layer, options in ((few, {"training": True}), (plain, {})):
+    for layer in (few, plain):
         kernel = layer.kernel.value
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 inner.watch(pictures)
-                total = tf.reduce_sum(tf.square(layer(pictures, **options)))
+                total = tf.reduce_sum(tf.square(layer(pictures)))
             slope = inner.gradient(total, pictures)
             penalty = tf.reduce_sum(tf.square(slope))
         results.append(outer.gradient(penalty, kernel))

@@ -2,7 +2,8 @@
 
 They are counted in the graph that runs, gradients and loops included, so that nothing
 is forgotten: those of convolutions and matrix products. Sums, activations and
-normalisations are left out; in these networks they are a hundredth.
+normalisations are left out; in these networks they are a hundredth. Gradients that
+nobody asked for stand in the graph too and are never computed: they do not count.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def product(dtype: tf.DType) -> tuple[Callable[[], object], int]:
 
 def _of_operations(graph: tf.Graph, turns: int) -> int:
     total = 0
-    for operation in graph.get_operations():
+    for operation in _needed(graph):
         if operation.type in ("While", "StatelessWhile"):
             body = graph._get_function(operation.get_attr("body").name)
             total += turns * _of_operations(body.graph, turns)
@@ -53,6 +54,20 @@ def _of_operations(graph: tf.Graph, turns: int) -> int:
         elif operation.type in _COUNTS:
             total += _COUNTS[operation.type](operation)
     return total
+
+
+def _needed(graph: tf.Graph) -> list[tf.Operation]:
+    """What the outputs of a function's graph depend on, and what changes a state."""
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    found = set(waiting)
+    while waiting:
+        operation = waiting.pop()
+        before = {tensor.op for tensor in operation.inputs} | {
+            *operation.control_inputs
+        }
+        waiting += before - found
+        found |= before
+    return [operation for operation in graph.get_operations() if operation in found]
 
 
 def _size(tensor: tf.Tensor) -> int:

@@ -35,7 +35,9 @@ class TrainingSteps:
         self.config = config
         self.state = new_state(config)
         how = degradation(config.blur, config.seed)
-        content = content_loss(dict(config.loss.content.items()), "random")
+        content = content_loss(
+            dict(config.loss.content.items()), "random", config.train.precision
+        )
         self.step: Any = make_train_step(config, self.state, content, how, 1000)
 
     def work(self, side: int, batch: int) -> Work:

@@ -3,12 +3,12 @@ whole machine, as in use."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 
 from deblurgan_tf import images
 from deblurgan_tf.comparison.tasks import Task, told, write_restored
+from deblurgan_tf.startup import import_tensorflow
 
 
 def restore_all(tasks: list[Task], model: str) -> Iterator[tuple[Task, float | str]]:
@@ -19,7 +19,7 @@ def restore_all(tasks: list[Task], model: str) -> Iterator[tuple[Task, float | s
     before, untimed, because a network's first work is slow.
     Raises model_files.ModelError for a model that cannot be used.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     # Seconds to import, and only this method needs it.
     from deblurgan_tf.devices import prepare_devices
     from deblurgan_tf.restorer import load

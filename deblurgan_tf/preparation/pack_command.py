@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deblurgan_tf.preparation.terminal import progress, refuse, say
+from deblurgan_tf.startup import import_tensorflow
 
 
 def pack(
@@ -46,7 +46,7 @@ def pack(
         sets = recognise(folder)
     except (DataSetError, PictureError, OSError) as error:
         raise refuse(error) from None
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+    import_tensorflow()
     # TensorFlow takes seconds to import: --help and wrong usage do without.
     from deblurgan_tf.preparation import packing
 
