@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -31,6 +31,9 @@ the blur of a photo differs from place to place."""
 AT_ONCE = 8
 """So many times a generator that finds a kernel runs without a graph of its thousands
 of operations: building that takes as long as these runs lose by doing without."""
+TOGETHER = 8
+"""Small pictures restored in one pass: 1.6 times as fast as one by one at 96x200, and
+more of them gain nothing."""
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -145,6 +148,32 @@ class Restorer:
             ]
             restore = partial(self._restore, statistics=statistics)
         return tiles.restore_tiled(pixels, plan, restore, self._batch, on_part)
+
+    def together(self, height: int, width: int) -> int:
+        """How many pictures of this size `restore_together` takes.
+
+        More than one of small pictures alone, and of models without an instance
+        normalisation: a batch's rounds otherwise than that of a single picture.
+        """
+        if self.normalised or self.plan(height, width).count > 1:
+            return 1
+        return min(TOGETHER, self._batch(height, width))
+
+    def restore_together(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Pictures of one size and type as `restore` gives each, in one pass.
+
+        Raises ValueError for more of them than `together` allows.
+        """
+        if len(pictures) == 1:
+            return [self.restore(pictures[0])]
+        shape, kind = pictures[0].shape, pictures[0].dtype
+        if len(pictures) > self.together(*shape[:2]) or any(
+            (picture.shape, picture.dtype) != (shape, kind) for picture in pictures
+        ):
+            raise ValueError("not pictures of one size and type, or too many")
+        quantise = images.to_uint8 if kind == np.uint8 else images.to_uint16
+        restored = self._restore(list(pictures), [None] * len(self.views))
+        return [quantise(values) for values in restored]
 
     def _batch(self, height: int, width: int) -> int:
         # As many as have no more pixels than the largest picture that goes whole.

@@ -42,6 +42,7 @@ from deblurgan_tf.batching import (
     reading,
     settings,
 )
+from deblurgan_tf.batching.restoring import restore_all
 from deblurgan_tf.batching.stores import (
     Place,
     StoreError,
@@ -463,6 +464,56 @@ def test_a_worker_commits_what_became_of_each(tmp_path, model, store):
     last, replaced, names = manifest.load(store)
     assert {x["path"]: x for x in last.to_pylist()} == rows
     assert len(names) == 1 and len(replaced) == 0
+
+
+class Together:
+    """Restores three of a size at once, and not a picture whose first pixel is red."""
+
+    def __init__(self):
+        self.groups = []
+
+    def together(self, height, width):
+        return 3
+
+    def restore_together(self, pictures):
+        self.groups.append([picture.shape[:2] for picture in pictures])
+        if any((picture[0, 0] == (255, 0, 0)).all() for picture in pictures):
+            raise RuntimeError("red")
+        return [255 - picture for picture in pictures]
+
+
+def encoded(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_equal_sizes_go_together_and_each_bears_its_own_faults(tmp_path, store):
+    pixels = [photo(24, 20, n) for n in range(4)]
+    pixels += [photo(30, 20, n) for n in range(2)]
+    pixels[1][0, 0] = 255, 0, 0
+    data = [encoded(each) for each in pixels]
+    data.insert(2, data[2][:100])  # damaged
+    lines = [{"name": f"{n}.png", "error": None} for n in range(7)]
+    rows = [{"output": None} for _ in lines]
+    found, restorer = {}, Together()
+    restore_all(lines, data, rows, restorer, found.__setitem__)
+    small, large = [(24, 20)] * 3, [(30, 20)] * 2
+    # The three with the red one among them, then each of these; what is left.
+    assert restorer.groups == [small, *([x] for x in small), small[:1], large]
+    assert [row["status"] for row in rows] == [
+        *("restored", "failed", "failed"),
+        *["restored"] * 4,
+    ]
+    assert "RuntimeError: red" in rows[1]["error"] and "damaged" in rows[2]["error"]
+    assert all(row["seconds"] > 0 for row in rows)
+    assert sorted(found) == [0, 3, 4, 5, 6]
+    for number, encoded_picture in found.items():
+        restored = images.decode(encoded_picture, "x.png").pixels
+        source = pixels[number - (number > 2)]
+        assert np.array_equal(restored, 255 - source)
+        sha256 = hashlib.sha256(encoded_picture).hexdigest()
+        assert rows[number]["output_sha256"] == sha256
 
 
 def test_a_batch_that_was_committed_is_not_done_again(tmp_path, model, store):

@@ -408,3 +408,32 @@ def test_the_first_pictures_need_no_graph_and_all_get_the_same_bits(monkeypatch)
 
 def test_a_generator_of_few_operations_always_has_a_graph(resnet):
     assert resnet.at_once == 0
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_small_pictures_together_get_the_bits_of_each_alone(tta):
+    generator = unrolled_generator(levels=1, width=4, seed=3)
+    random = np.random.default_rng(0)
+    pictures = list(random.integers(0, 256, (5, 40, 52, 3), np.uint8))
+    pictures.append(np.full_like(pictures[0], 77))  # flat
+    alone, restorer = (Restorer(generator, tta=tta) for _ in range(2))
+    found = restorer.restore_together(pictures)
+    assert len(found) == 6 and not np.array_equal(found[0], pictures[0])
+    for picture, restored in zip(pictures, found, strict=True):
+        np.testing.assert_array_equal(restored, alone.restore(picture))
+    deep = [picture.astype(np.uint16) * 257 for picture in pictures[:2]]
+    for picture, restored in zip(deep, restorer.restore_together(deep), strict=True):
+        assert restored.dtype == np.uint16
+        np.testing.assert_array_equal(restored, alone.restore(picture))
+
+
+def test_large_pictures_and_models_that_normalise_go_alone(resnet):
+    assert resnet.together(20, 20) == 1
+    restorer = Restorer(unrolled_generator(levels=1, width=4), tile=416)
+    assert restorer.together(40, 52) == 8
+    assert restorer.together(200, 300) == 416**2 // 60_000
+    assert restorer.together(416, 416) == restorer.together(417, 500) == 1
+    small = np.zeros((40, 52, 3), np.uint8)
+    for pictures in ([small] * 9, [small, small[1:]], [small, small.astype(np.uint16)]):
+        with pytest.raises(ValueError, match="one size"):
+            restorer.restore_together(pictures)

@@ -136,16 +136,16 @@ def check_gradients(one, other):
         assert np.allclose(one[name], other[name], rtol=1e-4, atol=5e-5 * largest), name
 
 
-def check_outputs(one, other):
+def check_outputs(one, other, mean=0.01):
     """The restored pictures after the last step differ by no grey level, on average by
-    less than a hundredth of one."""
+    less than a hundredth of one; more steps multiply what rounding began."""
     pictures = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1.0, 1.0)
     restored = [
         127.5 * tf.keras.models.load_model(run / "generator.keras")(pictures).numpy()
         for run in (one, other)
     ]
     apart = np.abs(restored[0] - restored[1])
-    assert apart.mean() < 0.01 and apart.max() < 0.5
+    assert apart.mean() < mean and apart.max() < 0.5
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +252,28 @@ def test_one_workers_sigterm_stops_all_with_a_checkpoint(folder):
     reached = runs.checkpoint_step(runs.latest_checkpoint(run))
     for _, output in results:
         assert f"stopped at step {reached:,}" in output
+
+
+@processes
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_training_goes_on_with_another_number_of_workers(first, whole, tmp_path):
+    config, run = config_file(tmp_path / "c.yaml", 40, "auto"), tmp_path / "run"
+
+    def begin(count):
+        return pair(config, run) if count == 2 else [start(config, run)]
+
+    begun = begin(first)
+    wait_for(run / "checkpoints" / "step-00000004", begun)
+    begun[0].send_signal(signal.SIGTERM)
+    assert {code for code, _ in ended(begun)} == {143}
+    reached = runs.checkpoint_step(runs.latest_checkpoint(run))
+    assert 4 <= reached < 40
+    for code, output in ended(begin(3 - first)):
+        assert code == 0, output
+    check_outputs(whole, run, mean=0.1)
+    steps = [[line["step"] for line in runs.read_log(x)] for x in (whole, run)]
+    assert steps[0] == steps[1]
 
 
 @processes

@@ -6,8 +6,6 @@ import errno
 import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ import pyarrow as pa
 
 from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
+from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, StoreError, open_place
 from deblurgan_tf.pipeline import check_name
 
@@ -89,7 +88,7 @@ class Worker:
             )
         try:
             if attempts == ATTEMPTS:
-                _fail(rows[0], f"{lines[0]['name']}: {_DEADLY}")
+                fail(rows[0], f"{lines[0]['name']}: {_DEADLY}")
             elif self.task.bytes_column is None:
                 self._begin(name, attempts)
                 self._files(lines, data, rows)
@@ -125,20 +124,21 @@ class Worker:
         """One file a picture, at its path; fills in the rows."""
         writing: list[tuple[dict[str, Any], Future[None]]] = []
         with ThreadPoolExecutor(WRITERS) as writers:
-            for line, content, row in zip(lines, data, rows, strict=True):
-                restored = _restored(line, content, row, self.restorer, _check_file)
-                if restored is not None:
-                    row["output"] = row["path"]
-                    future = writers.submit(self.output.write, row["path"], restored)
-                    writing.append((row, future))
-                del restored
+
+            def write(number: int, restored: bytes) -> None:
+                row = rows[number]
+                row["output"] = row["path"]
+                future = writers.submit(self.output.write, row["path"], restored)
+                writing.append((row, future))
+
+            restore_all(lines, data, rows, self.restorer, write, _check_file)
         for row, future in writing:
             try:
                 future.result()
             except OSError as error:
                 if error.errno not in _NAME_IS_REFUSED:
                     raise
-                _fail(row, f"{row['path']}: cannot be a name in OUTPUT ({error})")
+                fail(row, f"{row['path']}: cannot be a name in OUTPUT ({error})")
 
     def _parquet(
         self,
@@ -149,12 +149,13 @@ class Worker:
         rows: list[dict[str, Any]],
     ) -> None:
         """One Parquet file of the restored ones, all their columns kept."""
-        results: list[bytes | None] = []
-        for line, content, row in zip(lines, data, rows, strict=True):
-            restored = _restored(line, content, row, self.restorer)
-            results.append(restored)
-            if restored is not None:
-                row["output"] = f"{DATA_FOLDER}/{name}"
+        results: list[bytes | None] = [None] * len(rows)
+
+        def keep(number: int, restored: bytes) -> None:
+            results[number] = restored
+            rows[number]["output"] = f"{DATA_FOLDER}/{name}"
+
+        restore_all(lines, data, rows, self.restorer, keep)
         if any(result is not None for result in results):
             table = _with_bytes(block, str(self.task.bytes_column), results)
             self.output.write(f"{DATA_FOLDER}/{name}", manifest.parquet(table))
@@ -196,50 +197,8 @@ def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
     return kept | {"input_sha256": sha256, "status": "failed"}
 
 
-def _restored(
-    line: dict[str, Any],
-    content: bytes | None,
-    row: dict[str, Any],
-    restorer: Restorer,
-    check: Callable[[str, images.Picture], None] | None = None,
-) -> bytes | None:
-    """The bytes of the restored picture file, or None; fills in the row."""
-    begun = time.perf_counter()
-    try:
-        if content is None:
-            raise images.PictureError(line["error"] or "has no bytes; leave it out")
-        picture = images.decode(content, line["name"])
-        row["height"], row["width"] = picture.pixels.shape[:2]
-        if check is not None:
-            check(line["name"], picture)
-        restored = picture.with_pixels(restorer.restore(picture.pixels))
-        data = images.encode(restored)
-    # Any error at all is this picture's failure: a million must not die of one.
-    except Exception as error:
-        _fail(row, _told(line["name"], error))
-        return None
-    finally:
-        row["seconds"] = time.perf_counter() - begun
-    row["status"] = "restored"
-    row["output_sha256"] = hashlib.sha256(data).hexdigest()
-    return data
-
-
 def _check_file(name: str, picture: images.Picture) -> None:
     check_name(Path(name), picture)
-
-
-def _fail(row: dict[str, Any], error: str) -> None:
-    row |= {"status": "failed", "error": error, "output": None, "output_sha256": None}
-
-
-def _told(name: str, error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, MemoryError):
-        text = "not enough memory; give actors fewer, or the machine more"
-    elif not isinstance(error, images.PictureError):
-        text = f"{type(error).__name__}: {text}"
-    return text if name in text else f"{name}: {text}"
 
 
 def _with_bytes(
