@@ -150,10 +150,9 @@ class Restorer:
         return tiles.restore_tiled(pixels, plan, restore, self._batch, on_part)
 
     def together(self, height: int, width: int) -> int:
-        """How many pictures of this size `restore_together` takes.
-
-        More than one of small pictures alone, and of models without an instance
-        normalisation: a batch's rounds otherwise than that of a single picture.
+        """How many pictures of this size `restore_together` takes: several of small
+        pictures, where the model has no instance normalisation, which takes another
+        way for a batch than for a single picture.
         """
         if self.normalised or self.plan(height, width).count > 1:
             return 1
@@ -161,6 +160,9 @@ class Restorer:
 
     def restore_together(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Pictures of one size and type as `restore` gives each, in one pass.
+
+        With oneDNN the bits are the same; without it TensorFlow adds up in another
+        order, and a value in fifty thousand differs by one.
 
         Raises ValueError for more of them than `together` allows.
         """
