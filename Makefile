@@ -1,8 +1,8 @@
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
 # make browser: the demo's page in a headless Chromium, which is installed if it can be
-# make test-processes: training by several processes that are killed on the way
-# make test-ray: `batch` on a real Ray of several processes
+# make test-processes: training by several processes that are killed on the way (four minutes)
+# make test-ray: `batch` on a real Ray of several processes (three minutes)
 # make test-load: 2,000 requests to an exported model; make test-server: to the real server
 # The first that runs: a version manager's stand-in may exist and refuse to.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
