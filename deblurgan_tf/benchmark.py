@@ -6,8 +6,6 @@ ratios are what counts.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deblurgan_tf.startup import import_tensorflow
+from deblurgan_tf.startup import import_tensorflow, import_triton
 
 # TensorFlow takes seconds to import; --help and wrong usage do without.
 if TYPE_CHECKING:
@@ -277,10 +275,7 @@ def data(
 
 def _prepare(torch: bool = False) -> None:
     if torch:
-        # Its first optimiser loads Triton, whose LLVM crashes when TensorFlow's is
-        # there before it.
-        with contextlib.suppress(ImportError):
-            importlib.import_module("triton")
+        import_triton()
     import_tensorflow()
     from deblurgan_tf.devices import prepare_devices
 

@@ -79,7 +79,7 @@ class CropLike(keras.layers.Layer):
 class WithoutFirst(keras.layers.Layer):
     """(N, H, W, C) -> (N, H - 1, W - 1, C): without the first row and column.
 
-    Cropping2D's gradient is slow in TensorFlow: a fiftieth of a training step.
+    Cropping2D's gradient is slow in TensorFlow: a hundredth of a training step.
     """
 
     def call(self, pictures):
@@ -272,7 +272,7 @@ class ConvolutionToFew(keras.layers.Conv2D):
 
     (N, H, W, many) -> (N, H - K + 1, W - K + 1, few). The values are those of Conv2D,
     but for float32 rounding. TensorFlow's kernels are made for many channels: to 3 they
-    reach a fifth of the rate that they reach to 21, and without oneDNN their gradients
+    reach a fifth of the rate that they reach to 256, and without oneDNN their gradients
     a hundredth.
     """
 

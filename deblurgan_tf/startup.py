@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
+
+
+def import_triton() -> None:
+    """Imports PyTorch's Triton where there is one; call it before TensorFlow is there.
+
+    PyTorch's first optimiser loads it, and its LLVM crashes after TensorFlow's.
+    """
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")
 
 
 def import_tensorflow() -> None:

@@ -191,7 +191,6 @@ def restore_tiled(
     if turned:
         rows, columns = columns, rows
         source, target = (x.swapaxes(0, 1) for x in (source, target))
-    quantise = images.to_uint8 if pixels.dtype == np.uint8 else images.to_uint16
     down, across = weights(rows, plan.margin), weights(columns, plan.margin)
     strip = np.zeros((max(map(len, rows)), source.shape[1], 3), np.float32)
     finished = 0
@@ -214,7 +213,9 @@ def restore_tiled(
         # No later strip touches what lies before the next one's start.
         last = number + 1 == len(rows)
         done = len(row) if last else rows[number + 1].start - row.start
-        target[row.start : row.start + done] = quantise(strip[:done])
+        target[row.start : row.start + done] = images.to_pixels(
+            strip[:done], pixels.dtype
+        )
         strip[: len(row) - done] = strip[done : len(row)].copy()
         strip[len(row) - done :] = 0
     return restored

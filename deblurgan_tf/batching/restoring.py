@@ -50,8 +50,9 @@ def restore_all(
                 for each in group:
                     restore([each])
                 return
-            _timed(rows[group[0].number], begun)
-            fail(rows[group[0].number], _told(lines[group[0].number]["name"], error))
+            number = group[0].number
+            _timed(rows[number], begun)
+            fail(rows[number], _told(lines[number]["name"], error))
             return
         share = (time.perf_counter() - begun) / len(group)
         for (number, picture), restored in zip(group, pixels, strict=True):
@@ -88,10 +89,10 @@ def restore_all(
             continue
         finally:
             _timed(row, begun)
-        alike = waiting.setdefault((picture.pixels.shape, picture.pixels.dtype), [])
-        alike.append(Decoded(number, picture))
-        if len(alike) == room:
-            restore(waiting.pop((picture.pixels.shape, picture.pixels.dtype)))
+        kind = (picture.pixels.shape, picture.pixels.dtype)
+        waiting.setdefault(kind, []).append(Decoded(number, picture))
+        if len(waiting[kind]) == room:
+            restore(waiting.pop(kind))
     for group in waiting.values():
         restore(group)
 

@@ -19,7 +19,7 @@ from deblurgan_tf.images.picture import (
     Picture,
     PictureError,
 )
-from deblurgan_tf.images.ranges import to_float, to_uint8, to_uint16
+from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import (
     MAX_PIXELS,
     area_of,
@@ -53,6 +53,7 @@ __all__ = [
     "size_of",
     "to_float",
     "to_uint8",
+    "to_pixels",
     "to_uint16",
     "write",
 ]

@@ -41,6 +41,11 @@ def to_uint16(values: Any) -> Any:
     return _to_unsigned(values, "uint16")
 
 
+def to_pixels(values: Any, dtype: np.dtype) -> Any:
+    """Floats in [-1, 1] -> pixels of this type, uint8 or uint16, as `to_uint8`."""
+    return _to_unsigned(values, str(dtype))
+
+
 def _half(dtype: str) -> np.float32:
     try:
         return np.float32({"uint8": 127.5, "uint16": 32767.5}[dtype])
