@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deblurgan_tf.model_options import Precision, Tile, Tta
-from deblurgan_tf.resources import DEFAULT_MODEL
+from deblurgan_tf.cli.options import Precision, Tile, Tta
+from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # Ray, Arrow and TensorFlow take seconds to import; --help does without, and without
 # rich's tables of a terminal as well.
@@ -98,8 +98,8 @@ def main(
     failed or OUTPUT could not be written to, 2 wrong usage, model or a missing extra,
     130 and 143 stopped.
     """
-    from deblurgan_tf.stopping import terminate
-    from deblurgan_tf.terminal import say
+    from deblurgan_tf.cli.stopping import terminate
+    from deblurgan_tf.cli.terminal import say
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:

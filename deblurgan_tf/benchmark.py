@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deblurgan_tf.startup import import_tensorflow, import_triton
+from deblurgan_tf.cli.startup import import_tensorflow, import_triton
 
 # TensorFlow takes seconds to import; --help and wrong usage do without.
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ def predict(
 ) -> None:
     """Restoring a picture, from uint8 to uint8, by models of several precisions."""
     _prepare(torch)
-    from deblurgan_tf import model_files
     from deblurgan_tf.benchmarking import works
     from deblurgan_tf.benchmarking.measuring import measure
     from deblurgan_tf.benchmarking.reports import report
-    from deblurgan_tf.models import resnet_generator
+    from deblurgan_tf.models import files as model_files
+    from deblurgan_tf.models.deblurgan import resnet_generator
 
     strange = {*(precisions or [])} - {"float32", "bfloat16"}
     if strange:
@@ -178,9 +178,9 @@ def blur(
     from deblurgan_tf.benchmarking import works
     from deblurgan_tf.benchmarking.measuring import measure
     from deblurgan_tf.benchmarking.reports import report
-    from deblurgan_tf.blur import Degradation, degradation, degrade
-    from deblurgan_tf.kernels import kernel_bank
-    from deblurgan_tf.seeds import sample_seeds
+    from deblurgan_tf.blur.degradation import Degradation, degradation, degrade
+    from deblurgan_tf.blur.kernels import kernel_bank
+    from deblurgan_tf.blur.seeds import sample_seeds
 
     config = _config(None, [])
     how = config.blur

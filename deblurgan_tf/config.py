@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from deblurgan_tf.resources import resource
+from deblurgan_tf.storage.resources import resource
 
 ContentName = Literal["vgg19", "l1", "l2", "charbonnier"]
 Layout = Literal["folders", "gopro", "gopro_gamma", "side_by_side"]

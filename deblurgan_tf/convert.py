@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.terminal import say
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import say
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -48,8 +48,8 @@ def main(
         raise _refused(f"{output.parent}: is no folder; make it first")
     import_tensorflow()
     # TensorFlow takes seconds to import: --help and wrong usage do without.
-    from deblurgan_tf.atomic import write_atomically
-    from deblurgan_tf.torch_weights import ConvertError, convert
+    from deblurgan_tf.models.torch_weights import ConvertError, convert
+    from deblurgan_tf.storage.atomic import write_atomically
 
     try:
         generator = convert(weights, dropout)

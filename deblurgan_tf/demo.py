@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deblurgan_tf.resources import DEFAULT_MODEL
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.terminal import say
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # Gradio and TensorFlow take seconds to import; --help does without.
 if TYPE_CHECKING:
     import gradio as gr
 
-    from deblurgan_tf.page.visits import Visits
+    from deblurgan_tf.web.visits import Visits
 
 SWEEP = 60.0  # seconds between two looks for files that nobody needs any more
 
@@ -135,14 +135,14 @@ def _serve(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     from deblurgan_tf.devices import prepare_devices
-    from deblurgan_tf.page.handlers import Handlers
-    from deblurgan_tf.page.models import Models
-    from deblurgan_tf.page.visits import Visits
+    from deblurgan_tf.web.handlers import Handlers
+    from deblurgan_tf.web.models import Models
+    from deblurgan_tf.web.visits import Visits
 
     prepare_devices()
     visits = Visits(uploads)
     handlers = Handlers(Models(model), visits)
-    from deblurgan_tf.page import layout
+    from deblurgan_tf.web import layout
 
     page = layout.build(handlers)
     try:
@@ -158,8 +158,8 @@ def _serve(
 def _launch(page: gr.Blocks, host: str, port: int) -> None:
     from starlette.middleware import Middleware
 
-    from deblurgan_tf.page import pictures, style
-    from deblurgan_tf.page.inside import InsideOnly
+    from deblurgan_tf.web import pictures, style
+    from deblurgan_tf.web.inside import InsideOnly
 
     try:
         page.launch(

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deblurgan_tf.comparison.names import NAMES
-from deblurgan_tf.resources import DEFAULT_MODEL
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.stopping import terminate
-from deblurgan_tf.terminal import counting_bar, say
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.stopping import terminate
+from deblurgan_tf.cli.terminal import counting_bar, say
+from deblurgan_tf.evaluation.names import NAMES
+from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # SciPy, OpenCV and TensorFlow take up to seconds to import; --help does without.
 if TYPE_CHECKING:
-    from deblurgan_tf.comparison import report
-    from deblurgan_tf.comparison.pairs import Pair
-    from deblurgan_tf.comparison.records import Records
-    from deblurgan_tf.comparison.tasks import Task
+    from deblurgan_tf.evaluation import report
+    from deblurgan_tf.evaluation.pairs import Pair
+    from deblurgan_tf.evaluation.records import Records
+    from deblurgan_tf.evaluation.tasks import Task
 
 EVERY = 15.0  # seconds between two lines about the progress where there is no bar
 KILLED = (
@@ -126,12 +126,12 @@ def main(
     The same command goes on where it was stopped. Exit codes: 0 all went well, 1 some
     picture failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
-    from deblurgan_tf.comparison import report
-    from deblurgan_tf.comparison.pairs import PairsError, even, read_pairs
-    from deblurgan_tf.comparison.plan import PlanError, chosen, others, plan, usable
-    from deblurgan_tf.comparison.protocol import describe
-    from deblurgan_tf.comparison.records import Records, RecordsError, locked
-    from deblurgan_tf.comparison.tasks import Settings
+    from deblurgan_tf.evaluation import report
+    from deblurgan_tf.evaluation.pairs import PairsError, even, read_pairs
+    from deblurgan_tf.evaluation.plan import PlanError, chosen, others, plan, usable
+    from deblurgan_tf.evaluation.protocol import describe
+    from deblurgan_tf.evaluation.records import Records, RecordsError, locked
+    from deblurgan_tf.evaluation.tasks import Settings
     from deblurgan_tf.images import PictureError
 
     before = signal.signal(signal.SIGTERM, terminate)
@@ -198,8 +198,8 @@ def _results(
     tasks: list[Task], records: Records, model: str, processes: int
 ) -> report.Results:
     """The results of all tasks: those of before, and those that are still to do."""
-    from deblurgan_tf.progress import spoken
-    from deblurgan_tf.terminal import console
+    from deblurgan_tf.cli.progress import spoken
+    from deblurgan_tf.cli.terminal import console
 
     results: report.Results = {}
     left = []
@@ -239,8 +239,8 @@ def _done(
     tasks: list[Task], records: Records, model: str, processes: int
 ) -> Iterator[tuple[Task, dict[str, Any]]]:
     """(task, its result) as they come; each is on the disk before it is yielded."""
-    from deblurgan_tf.comparison import workers
-    from deblurgan_tf.comparison.tasks import perform
+    from deblurgan_tf.evaluation import workers
+    from deblurgan_tf.evaluation.tasks import perform
 
     networks: list[Task] = []
     others: list[Task] = []
@@ -259,9 +259,9 @@ def _done(
 def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str, Any]]]:
     if not tasks:
         return
-    from deblurgan_tf.comparison import network
-    from deblurgan_tf.comparison.tasks import perform
-    from deblurgan_tf.model_files import ModelError
+    from deblurgan_tf.evaluation import network
+    from deblurgan_tf.evaluation.tasks import perform
+    from deblurgan_tf.models.files import ModelError
 
     try:
         for task, seconds in network.restore_all(tasks, model):
@@ -275,8 +275,8 @@ def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str,
 
 def _model_hash(model: str) -> str | None:
     import_tensorflow()
-    from deblurgan_tf import model_files
-    from deblurgan_tf.comparison.tasks import file_hash
+    from deblurgan_tf.evaluation.tasks import file_hash
+    from deblurgan_tf.models import files as model_files
 
     try:
         return file_hash(model_files.find(model))
@@ -289,7 +289,7 @@ def _ocr(pairs: list[Pair], detect: bool) -> tuple[bool, bool, list[str]]:
     read = any(pair.text is not None for pair in pairs)
     find = detect or any(pair.boxes is not None for pair in pairs)
     if (read or find) and importlib.util.find_spec("rapidocr") is None:
-        from deblurgan_tf import plates
+        from deblurgan_tf.plates import detection as plates
 
         notice = "reading and finding plates: left out; they need the extra ocr"
         return False, False, [f"{notice} ({plates.INSTALL})"]

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deblurgan_tf.resources import DEFAULT_MODEL
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.stopping import terminate
-from deblurgan_tf.terminal import say
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.stopping import terminate
+from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # TensorFlow takes seconds to import, which --help does without.
 if TYPE_CHECKING:
     from deblurgan_tf.exporting.model_card import Source
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
 
 Format = Literal["saved_model", "onnx", "litert"]
 Quantize = Literal["float16", "int8"]
@@ -159,10 +159,10 @@ def _next_version(output: Path) -> int:
 
 def _load(model: str) -> tuple[Restorer, Source]:
     import_tensorflow()
-    from deblurgan_tf import model_files
     from deblurgan_tf.devices import prepare_devices
     from deblurgan_tf.exporting import model_card
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
+    from deblurgan_tf.models import files as model_files
 
     prepare_devices()
     file = model_files.find(model)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deblurgan_tf.model_options import Precision, Tile, Tta
-from deblurgan_tf.resources import DEFAULT_MODEL, PLATES_MODEL
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.terminal import counting_bar, say
+from deblurgan_tf.cli.options import Precision, Tile, Tta
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import counting_bar, say
+from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 
 # TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
 # --help does without, and without NumPy and OpenCV. So they are imported inside the
@@ -27,9 +27,9 @@ from deblurgan_tf.terminal import counting_bar, say
 if TYPE_CHECKING:
     import numpy as np
 
-    from deblurgan_tf.inputs import Job
-    from deblurgan_tf.pipeline import Outcome
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
+    from deblurgan_tf.restoring.inputs import Job
+    from deblurgan_tf.restoring.pipeline import Outcome
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -44,8 +44,8 @@ def restore_all(
     options: what `restorer.load` takes. what: the fields of a `Restoration` but the
     restorer. Raises what `load` raises before the first outcome.
     """
-    from deblurgan_tf.pipeline import Outcome, Pipeline
-    from deblurgan_tf.restoration import Restoration
+    from deblurgan_tf.restoring.pictures import Restoration
+    from deblurgan_tf.restoring.pipeline import Outcome, Pipeline
 
     wanted = [job for job in jobs if overwrite or not job.target.exists()]
     pictures = [job for job in wanted if not job.is_video]
@@ -76,7 +76,7 @@ def restore_all(
 def _load(model: str, options: dict[str, Any]) -> Restorer:
     import_tensorflow()
     from deblurgan_tf.devices import prepare_devices
-    from deblurgan_tf.restorer import load
+    from deblurgan_tf.inference.restorer import load
 
     prepare_devices()
     return load(model, **options)
@@ -145,8 +145,8 @@ def main(
     input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
     from deblurgan_tf.images import PictureError
-    from deblurgan_tf.inputs import InputError
-    from deblurgan_tf.plate_boxes import BoxError, parse_box
+    from deblurgan_tf.plates.boxes import BoxError, parse_box
+    from deblurgan_tf.restoring.inputs import InputError
 
     before = signal.signal(signal.SIGTERM, _terminate)
     options = {"precision": precision, "tta": tta, "tile": tile}
@@ -189,7 +189,7 @@ def main(
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
-    from deblurgan_tf.inputs import InputError, gather
+    from deblurgan_tf.restoring.inputs import InputError, gather
 
     try:
         return gather(inputs, output, _listed() if "-" in inputs else ())
@@ -202,7 +202,7 @@ def _check_apart(
     jobs: list[Job], output: Path, report: Path | None, plates: bool
 ) -> None:
     """Raises InputError where the report or a plate's crop could replace a picture."""
-    from deblurgan_tf.inputs import InputError
+    from deblurgan_tf.restoring.inputs import InputError
 
     pictures = {path.resolve() for job in jobs for path in job}
     if report is not None and report.resolve() in pictures:
@@ -219,7 +219,7 @@ def _check_apart(
 
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
-    from deblurgan_tf.inputs import InputError
+    from deblurgan_tf.restoring.inputs import InputError
 
     for line in sys.stdin.buffer:
         if b"\0" in line:
@@ -229,7 +229,7 @@ def _listed() -> Iterator[str]:
 
 def _check_ocr() -> None:
     """Raises InputError now, not once for every input."""
-    from deblurgan_tf.inputs import InputError
+    from deblurgan_tf.restoring.inputs import InputError
 
     if importlib.util.find_spec("rapidocr") is None:
         raise InputError(
@@ -259,7 +259,7 @@ def _tell_plates(outcome: Outcome) -> None:
 
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises InputError now rather than after hours of work."""
-    from deblurgan_tf.inputs import InputError
+    from deblurgan_tf.restoring.inputs import InputError
 
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.pack_command import pack
 from deblurgan_tf.preparation.terminal import progress, refuse, say, show_problems
-from deblurgan_tf.startup import import_tensorflow
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
 # wrong usage as far as it can.
 if TYPE_CHECKING:
     from deblurgan_tf.config import Blur
-    from deblurgan_tf.inputs import Job
     from deblurgan_tf.preparation.data_check import Problem
     from deblurgan_tf.preparation.plates_folder import Cut
+    from deblurgan_tf.restoring.inputs import Job
 
 app = typer.Typer(
     add_completion=False,
@@ -102,7 +102,7 @@ def blur(
     )  # fmt: skip
     jobs = _gathered(sharp, output)
     import_tensorflow()
-    from deblurgan_tf.aside import set_aside
+    from deblurgan_tf.data.holdout import set_aside
     from deblurgan_tf.preparation import pair_making, pairs_folder
     from deblurgan_tf.preparation.tables import TableError
 
@@ -313,7 +313,7 @@ def _check_ocr() -> None:
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
-    from deblurgan_tf.inputs import InputError, gather
+    from deblurgan_tf.restoring.inputs import InputError, gather
 
     try:
         jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from deblurgan_tf.startup import import_tensorflow
-from deblurgan_tf.terminal import say
+from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import say
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -62,11 +62,11 @@ def main(
     import_tensorflow()
     from deblurgan_tf.data import DataError, open_source
     from deblurgan_tf.images import PictureError
-    from deblurgan_tf.model_files import ModelError
-    from deblurgan_tf.runs import RunError
-    from deblurgan_tf.strategies import WorkersError
-    from deblurgan_tf.training import NotFinite, describe, train
-    from deblurgan_tf.vgg19 import WeightsUnavailable
+    from deblurgan_tf.models.files import ModelError
+    from deblurgan_tf.training.distribution import WorkersError
+    from deblurgan_tf.training.loop import NotFinite, describe, train
+    from deblurgan_tf.training.run_folder import RunError
+    from deblurgan_tf.training.vgg19 import WeightsUnavailable
 
     try:
         if dry_run:

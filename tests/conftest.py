@@ -3,7 +3,7 @@
 import os
 import signal
 
-from deblurgan_tf.startup import import_triton
+from deblurgan_tf.cli.startup import import_triton
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its notices about CPU features
 

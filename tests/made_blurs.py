@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deblurgan_tf.fourier import convolve_circular
+from deblurgan_tf.deconvolution.fourier import convolve_circular
 
 NOISE = 1.5 / 255.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from deblurgan_tf.layers import CropLike, PadToMultiple
-from deblurgan_tf.models import resnet_generator
+from deblurgan_tf.models.deblurgan import resnet_generator
+from deblurgan_tf.models.layers import CropLike, PadToMultiple
 
 
 def convolutional(seed=0):

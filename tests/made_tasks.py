@@ -27,8 +27,8 @@ def wait_long(file):
 
 def surroundings(_):
     """(modules that a process should do without, its number of threads for BLAS)"""
-    import deblurgan_tf.comparison.tasks
+    import deblurgan_tf.evaluation.tasks
 
     heavy = {"tensorflow", "keras", "matplotlib"} & sys.modules.keys()
-    assert deblurgan_tf.comparison.tasks
+    assert deblurgan_tf.evaluation.tasks
     return heavy, os.environ.get("OPENBLAS_NUM_THREADS")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deblurgan_tf.adam import FusedAdam
+from deblurgan_tf.training.optimizer import FusedAdam
 
 OPTIONS = {"learning_rate": 1e-2, "beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-8}
 

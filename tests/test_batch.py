@@ -43,14 +43,9 @@ from deblurgan_tf.batching import (
     settings,
 )
 from deblurgan_tf.batching.restoring import restore_all
-from deblurgan_tf.batching.stores import (
-    Place,
-    StoreError,
-    check_apart,
-    open_place,
-)
+from deblurgan_tf.batching.stores import Place, StoreError, check_apart, open_place
 from deblurgan_tf.batching.worker import ATTEMPTS, Task, Worker
-from deblurgan_tf.restorer import load
+from deblurgan_tf.inference.restorer import load
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = {"precision": "float32", "tta": False, "tile": None}

@@ -13,8 +13,8 @@ from deblurgan_tf.benchmarking import memory, multiplications, works
 from deblurgan_tf.benchmarking.measuring import measure
 from deblurgan_tf.benchmarking.reports import Row, report
 from deblurgan_tf.benchmarking.turns import in_turn
-from deblurgan_tf.models import patch_critic, resnet_generator
-from deblurgan_tf.unrolled import unrolled_generator
+from deblurgan_tf.models.deblurgan import patch_critic, resnet_generator
+from deblurgan_tf.models.unrolled import unrolled_generator
 
 
 def test_works_take_turns_after_one_round_that_is_not_timed():

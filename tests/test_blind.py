@@ -7,10 +7,16 @@ import pytest
 from made_blurs import arc, pair
 from skimage import data
 
-from deblurgan_tf import blind
-from deblurgan_tf.blind import LUMINANCE, METHODS, Clock, OutOfTime, restore
-from deblurgan_tf.blind.scales import centred
-from deblurgan_tf.hyper_laplacian import deconvolve
+from deblurgan_tf.deconvolution import blind
+from deblurgan_tf.deconvolution.blind import (
+    LUMINANCE,
+    METHODS,
+    Clock,
+    OutOfTime,
+    restore,
+)
+from deblurgan_tf.deconvolution.blind.scales import centred
+from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve
 
 PIXELS = data.astronaut()[20:140, 160:320]
 

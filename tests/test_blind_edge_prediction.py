@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 import skimage.data
 
-from deblurgan_tf.blind.clock import Clock, OutOfTime
-from deblurgan_tf.blind.edge_prediction import estimate_kernel, fitted_kernel, periodic
-from deblurgan_tf.blind.strong_edges import (
+from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
+from deblurgan_tf.deconvolution.blind.edge_prediction import (
+    estimate_kernel,
+    fitted_kernel,
+    periodic,
+)
+from deblurgan_tf.deconvolution.blind.strong_edges import (
     gradients,
     shock_filtered,
     threshold,
     usefulness,
 )
-from deblurgan_tf.fourier import convolve_circular
-from deblurgan_tf.metrics import kernel_similarity
+from deblurgan_tf.deconvolution.fourier import convolve_circular
+from deblurgan_tf.metrics.pixels import kernel_similarity
 
 SIZE = 15
 

@@ -8,17 +8,17 @@ import pytest
 import scipy.optimize
 from skimage import data
 
-from deblurgan_tf.blind import kernel_fit
-from deblurgan_tf.blind.clock import Clock
-from deblurgan_tf.blind.l0_gradients import (
+from deblurgan_tf.deconvolution.blind import kernel_fit
+from deblurgan_tf.deconvolution.blind.clock import Clock
+from deblurgan_tf.deconvolution.blind.l0_gradients import (
     estimate_kernel,
     gradients,
     joined,
     sharp_edges,
 )
-from deblurgan_tf.borders import Frame
-from deblurgan_tf.fourier import convolve_circular
-from deblurgan_tf.metrics import kernel_similarity
+from deblurgan_tf.deconvolution.borders import Frame
+from deblurgan_tf.deconvolution.fourier import convolve_circular
+from deblurgan_tf.metrics.pixels import kernel_similarity
 
 
 def line(degrees: float, length: float = 9.0, side: int = 13) -> np.ndarray:

@@ -7,9 +7,9 @@ import scipy.fft
 import scipy.signal
 import skimage.data
 
-from deblurgan_tf.blind import power_spectrum
-from deblurgan_tf.blind.clock import Clock, OutOfTime
-from deblurgan_tf.blind.phase_retrieval import retrieve
+from deblurgan_tf.deconvolution.blind import power_spectrum
+from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
+from deblurgan_tf.deconvolution.blind.phase_retrieval import retrieve
 
 
 def line(length: int, degrees: float, size: int) -> np.ndarray:

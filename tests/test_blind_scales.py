@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblurgan_tf.blind import scales, window
-from deblurgan_tf.blind.clock import Clock, OutOfTime
+from deblurgan_tf.deconvolution.blind import scales, window
+from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
 
 
 def placed(entries: dict[tuple[int, int], float], side: int = 9) -> np.ndarray:

@@ -6,9 +6,9 @@ import pytest
 import scipy.signal
 import skimage.data
 
-from deblurgan_tf.blind import variational
-from deblurgan_tf.blind.clock import Clock, OutOfTime
-from deblurgan_tf.fourier import convolve_circular
+from deblurgan_tf.deconvolution.blind import variational
+from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
+from deblurgan_tf.deconvolution.fourier import convolve_circular
 
 
 def line(length: int, degrees: float, size: int) -> np.ndarray:

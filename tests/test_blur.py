@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from deblurgan_tf.blur import (
+from deblurgan_tf.blur.degradation import (
     OTHER_SALT,
     Degradation,
     add_noise,
@@ -21,9 +21,9 @@ from deblurgan_tf.blur import (
     soften,
     training_pairs,
 )
+from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.config import Blur
 from deblurgan_tf.images import to_float, to_uint8
-from deblurgan_tf.seeds import sample_seeds
 
 
 def _pictures(count, height, width, channels=3, seed=0):

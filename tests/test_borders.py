@@ -5,8 +5,8 @@ import pytest
 import scipy.signal
 from skimage.data import camera
 
-from deblurgan_tf.borders import extended, frame, restore, trimmed
-from deblurgan_tf.fourier import convolve_circular, transfer
+from deblurgan_tf.deconvolution.borders import extended, frame, restore, trimmed
+from deblurgan_tf.deconvolution.fourier import convolve_circular, transfer
 
 
 def _line(length=9):

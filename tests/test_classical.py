@@ -6,12 +6,12 @@ import skimage.restoration
 from made_blurs import NOISE, arc, error, pair
 from skimage.data import astronaut, camera
 
-from deblurgan_tf.classical import (
+from deblurgan_tf.deconvolution.classical import (
     regularized_filter,
     richardson_lucy,
     wiener,
 )
-from deblurgan_tf.fourier import LAPLACIAN, convolve_circular
+from deblurgan_tf.deconvolution.fourier import LAPLACIAN, convolve_circular
 
 METHODS = [wiener, regularized_filter, richardson_lucy]
 ROUND = [[0.02, 0.07, 0.05], [0.1, 0.6, 0.02], [0.03, 0.1, 0.01]]  # no zeros, lopsided

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from deblurgan_tf import convert, torch_weights
+from deblurgan_tf import convert
+from deblurgan_tf.models import torch_weights
 
 try:
     import torch
@@ -32,7 +33,7 @@ def network(width, blocks, convolutions=2, dropout=True, seed=0):
     """
     from torch import nn
 
-    from deblurgan_tf import torch_reference
+    from deblurgan_tf.benchmarking import torch_reference
 
     torch.manual_seed(seed)
     module = torch_reference.Generator(width, blocks, 0.5)

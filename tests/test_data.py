@@ -20,13 +20,13 @@ from made import (
     tiny,
 )
 
-from deblurgan_tf.aside import set_aside
-from deblurgan_tf.blur import degradation
+from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.data import DataError, open_source, training_batches
+from deblurgan_tf.data.holdout import set_aside
 from deblurgan_tf.data.mix import BLOCK, Mix
-from deblurgan_tf.data.rendered_plates import render_plate
+from deblurgan_tf.data.plates.render import render_plate
 from deblurgan_tf.data.source import Items
-from deblurgan_tf.validation import Validation
+from deblurgan_tf.training.validation import Validation
 
 
 def opened(**data):
@@ -539,7 +539,7 @@ def test_the_text_of_a_validation_plate_is_the_one_that_is_drawn(monkeypatch):
         drawn.append(text)
         return image, text
 
-    monkeypatch.setattr("deblurgan_tf.data.plates.render_plate", render)
+    monkeypatch.setattr("deblurgan_tf.data.plates.source.render_plate", render)
     source = opened(count=2, validation=4, crop=[16, 32])
     for item in source.validation:
         item.load()

@@ -20,15 +20,16 @@ from made_models import narrow_resnet
 from PIL import Image
 from typer.testing import CliRunner
 
-from deblurgan_tf import demo, images, kernels
-from deblurgan_tf.page import PageError, own_blur, pictures, plate_places, visits
-from deblurgan_tf.page.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
-from deblurgan_tf.page.inside import InsideOnly
-from deblurgan_tf.page.models import Models
-from deblurgan_tf.page.own_blur import Settings
-from deblurgan_tf.page.samples import samples
-from deblurgan_tf.page.visits import VisitOver, Visits
-from deblurgan_tf.plate_boxes import Box, BoxError, FoundPlate
+from deblurgan_tf import demo, images
+from deblurgan_tf.blur import kernels
+from deblurgan_tf.plates.boxes import Box, BoxError, FoundPlate
+from deblurgan_tf.web import PageError, own_blur, pictures, plate_places, visits
+from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
+from deblurgan_tf.web.inside import InsideOnly
+from deblurgan_tf.web.models import Models
+from deblurgan_tf.web.own_blur import Settings
+from deblurgan_tf.web.samples import samples
+from deblurgan_tf.web.visits import VisitOver, Visits
 
 
 def ignored(share, what):
@@ -419,7 +420,8 @@ def test_plates_cannot_be_found_without_the_ocr(page, no_ocr):
 
 
 def test_plates_that_are_found_and_read(page, monkeypatch):
-    from deblurgan_tf import plate_restoration, plates
+    from deblurgan_tf.plates import detection as plates
+    from deblurgan_tf.restoring import plates as plate_restoration
 
     found = [FoundPlate(Box(20, 10, 60, 30), 0.9)]
     readings = iter([plates.Reading("AB12", 0.5), plates.Reading("", 0.0)])

@@ -19,9 +19,10 @@ from made_models import narrow_resnet
 from PIL import Image
 from typer.testing import CliRunner
 
-from deblurgan_tf import evaluate, images, metrics
-from deblurgan_tf.comparison.methods import NAMES
-from deblurgan_tf.comparison.scores import PROTOCOL
+from deblurgan_tf import evaluate, images
+from deblurgan_tf.evaluation.methods import NAMES
+from deblurgan_tf.evaluation.scores import PROTOCOL
+from deblurgan_tf.metrics import pixels as metrics
 
 KERNEL = np.full((1, 5), 1 / 5)
 NUMBERS = ("psnr", "ssim", "exact_match", "cer", "seconds_per_megapixel")

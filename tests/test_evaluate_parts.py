@@ -17,9 +17,9 @@ import scipy.stats
 from made import photo, save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from deblurgan_tf import images, plates
-from deblurgan_tf.comparison import figure, report, summary, workers
-from deblurgan_tf.comparison.pairs import (
+from deblurgan_tf import images
+from deblurgan_tf.evaluation import figure, report, summary, workers
+from deblurgan_tf.evaluation.pairs import (
     Pair,
     PairsError,
     even,
@@ -27,12 +27,13 @@ from deblurgan_tf.comparison.pairs import (
     read_pairs,
     support,
 )
-from deblurgan_tf.comparison.plan import PlanError, chosen, others, plan, usable
-from deblurgan_tf.comparison.records import Records, RecordsError, locked
-from deblurgan_tf.comparison.scores import PROTOCOL, measure
-from deblurgan_tf.comparison.tables import markdown
-from deblurgan_tf.comparison.tasks import Settings, write_restored
-from deblurgan_tf.plate_boxes import Box, FoundPlate
+from deblurgan_tf.evaluation.plan import PlanError, chosen, others, plan, usable
+from deblurgan_tf.evaluation.records import Records, RecordsError, locked
+from deblurgan_tf.evaluation.scores import PROTOCOL, measure
+from deblurgan_tf.evaluation.tables import markdown
+from deblurgan_tf.evaluation.tasks import Settings, write_restored
+from deblurgan_tf.plates import detection as plates
+from deblurgan_tf.plates.boxes import Box, FoundPlate
 
 SETTINGS = Settings(size=9, limit=60, read=False, detect=False, model=None)
 

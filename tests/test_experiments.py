@@ -8,7 +8,7 @@ import pytest
 from deblurgan_tf import config as configs
 from deblurgan_tf import images
 from deblurgan_tf.data import DataError, open_source
-from deblurgan_tf.training import train
+from deblurgan_tf.training.loop import train
 
 NARROW = [
     "model.width=2",

@@ -24,9 +24,9 @@ from deblurgan_tf.exporting import (
     saved_model,
     warm_up,
 )
-from deblurgan_tf.models import resnet_generator
-from deblurgan_tf.resources import resource
-from deblurgan_tf.restorer import Restorer, load
+from deblurgan_tf.inference.restorer import Restorer, load
+from deblurgan_tf.models.deblurgan import resnet_generator
+from deblurgan_tf.storage.resources import resource
 
 MODEL = "plates_quick"  # small: the tests export it again and again
 EXTRAS = {

@@ -14,7 +14,7 @@ from PIL import Image
 
 from deblurgan_tf import images
 from deblurgan_tf.exporting import picture_bytes, saved_model
-from deblurgan_tf.restorer import Restorer
+from deblurgan_tf.inference.restorer import Restorer
 
 RESTORER = Restorer(narrow_resnet())
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from deblurgan_tf.fourier import (
+from deblurgan_tf.deconvolution.fourier import (
     HORIZONTAL,
     LAPLACIAN,
     VERTICAL,

@@ -6,8 +6,8 @@ import scipy.ndimage
 from made_blurs import arc, error, pair
 from skimage.data import astronaut
 
-from deblurgan_tf.borders import trimmed
-from deblurgan_tf.hyper_laplacian import deconvolve, shrink
+from deblurgan_tf.deconvolution.borders import trimmed
+from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve, shrink
 
 
 @pytest.mark.parametrize("penalty", [2.0, 45.0, 1000.0])

@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from deblurgan_tf.blur import convolve
-from deblurgan_tf.kernels import (
+from deblurgan_tf.blur.degradation import convolve
+from deblurgan_tf.blur.kernels import (
     ITERATIONS,
     check_fits,
     discs,

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deblurgan_tf.layers import (
+from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.models.layers import (
     ConvolutionToFew,
     CropLike,
     InstanceNormalization,
@@ -14,7 +15,6 @@ from deblurgan_tf.layers import (
     WithoutFirst,
     dropout_seeds,
 )
-from deblurgan_tf.seeds import sample_seeds
 
 
 def _padded(pictures, multiple, minimum):

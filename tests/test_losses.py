@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deblurgan_tf.losses import (
+from deblurgan_tf.training.losses import (
     ADVERSARIAL,
     charbonnier,
     content_loss,
@@ -17,7 +17,7 @@ from deblurgan_tf.losses import (
     l1,
     l2,
 )
-from deblurgan_tf.vgg19 import WeightsUnavailable
+from deblurgan_tf.training.vgg19 import WeightsUnavailable
 
 SHARP = [[2.0, -1.0], [0.5, 3.0]]
 RESTORED = [[-2.0, 1.0], [0.0, 4.0]]

@@ -18,7 +18,7 @@ from google.protobuf import json_format
 from typer.testing import CliRunner
 
 from deblurgan_tf import images
-from deblurgan_tf.metrics import psnr
+from deblurgan_tf.metrics.pixels import psnr
 
 ROOT = Path(__file__).parent.parent
 GOPRO = ROOT.parent / "shared" / "data" / "gopro"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deblurgan_tf.metrics import (
+from deblurgan_tf.metrics.pixels import (
     SHIFT,
     character_error_rate,
     exact_match,
@@ -20,7 +20,7 @@ from deblurgan_tf.metrics import (
     shifted_psnr,
     ssim,
 )
-from deblurgan_tf.plate_boxes import Box
+from deblurgan_tf.plates.boxes import Box
 
 
 def precision_recall_f1(found, given):

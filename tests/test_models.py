@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.config import Model
-from deblurgan_tf.layers import SampleDropout, dropout_seeds
-from deblurgan_tf.models import (
+from deblurgan_tf.models.deblurgan import (
     build_critic,
     build_generator,
     patch_critic,
     resnet_generator,
 )
-from deblurgan_tf.seeds import sample_seeds
+from deblurgan_tf.models.layers import SampleDropout, dropout_seeds
 
 BUILDS = [
     pytest.param(functools.partial(resnet_generator, blocks=1), id="generator"),
@@ -195,7 +195,7 @@ def _carry_over(network, torch, module):
 
 def test_both_networks_equal_pytorch_with_the_same_weights():
     torch = pytest.importorskip("torch", reason="needs the extra: pip install .[torch]")
-    from deblurgan_tf import torch_reference
+    from deblurgan_tf.benchmarking import torch_reference
 
     generator = _with_random_weights(resnet_generator(width=4, blocks=2))
     critic = _with_random_weights(patch_critic(width=3))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage.data import camera
 
-from deblurgan_tf.fourier import convolve_circular
-from deblurgan_tf.noise import ROUNDING, noise_level
+from deblurgan_tf.deconvolution.fourier import convolve_circular
+from deblurgan_tf.deconvolution.noise import ROUNDING, noise_level
 
 
 @pytest.mark.parametrize("level", [0.8, 1.5, 5.0, 15.0])

@@ -11,7 +11,7 @@ import typer
 
 from deblurgan_tf import config as configs
 from deblurgan_tf import train
-from deblurgan_tf.resources import resource
+from deblurgan_tf.storage.resources import resource
 
 
 def test_the_help_of_train_works_elsewhere_and_names_every_option(tmp_path):

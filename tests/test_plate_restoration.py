@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import photo
 
-from deblurgan_tf import plate_restoration
-from deblurgan_tf.plate_boxes import Box, BoxError, FoundPlate
-from deblurgan_tf.plate_restoration import (
+from deblurgan_tf.plates.boxes import Box, BoxError, FoundPlate
+from deblurgan_tf.plates.detection import Reading
+from deblurgan_tf.restoring import plates as plate_restoration
+from deblurgan_tf.restoring.plates import (
     feather,
     restore_box,
     restore_plates,
     work_scale,
     work_widths,
 )
-from deblurgan_tf.plates import Reading
 
 
 class Same:

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deblurgan_tf import images, plates
-from deblurgan_tf.data.rendered_plates import render
-from deblurgan_tf.plate_boxes import (
+from deblurgan_tf import images
+from deblurgan_tf.data.plates.render import render
+from deblurgan_tf.plates import detection as plates
+from deblurgan_tf.plates.boxes import (
     Box,
     BoxError,
     FoundPlate,
@@ -28,7 +29,13 @@ from deblurgan_tf.plate_boxes import (
     parse_box,
     union,
 )
-from deblurgan_tf.plates import Reading, find_plates, plate_like, plate_text, read_plate
+from deblurgan_tf.plates.detection import (
+    Reading,
+    find_plates,
+    plate_like,
+    plate_text,
+    read_plate,
+)
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "plates"
 needs_ocr = pytest.mark.skipif(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deblurgan_tf import plots, runs
-from deblurgan_tf.validation import Triplet
+from deblurgan_tf.training import plots
+from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.validation import Triplet
 
 COLOURS = {
     "blurred": (200, 30, 40),

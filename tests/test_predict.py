@@ -22,10 +22,10 @@ from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, predict
-from deblurgan_tf.inputs import InputError, Job, gather
-from deblurgan_tf.pipeline import Budget, Outcome, Pipeline, Stopped
-from deblurgan_tf.plate_boxes import Box
-from deblurgan_tf.restorer import load
+from deblurgan_tf.inference.restorer import load
+from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring.inputs import InputError, Job, gather
+from deblurgan_tf.restoring.pipeline import Budget, Outcome, Pipeline, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -348,9 +348,9 @@ def test_a_box_is_restored_alone_and_its_crops_are_saved(restorer, tmp_path):
 def test_found_plates_are_told_and_written_to_the_report(
     restorer, tmp_path, monkeypatch
 ):
-    from deblurgan_tf import plate_restoration
-    from deblurgan_tf.plate_boxes import FoundPlate
-    from deblurgan_tf.plates import Reading
+    from deblurgan_tf.plates.boxes import FoundPlate
+    from deblurgan_tf.plates.detection import Reading
+    from deblurgan_tf.restoring import plates as plate_restoration
 
     places = [FoundPlate(Box(40, 40, 60, 20), 0.75)]
     monkeypatch.setattr(predict, "_check_ocr", lambda: None)
@@ -565,7 +565,7 @@ def test_whatever_a_restoration_raises_the_next_has_its_turn(tmp_path, monkeypat
         outcome.extra["seen"] = True
         return 255 - pixels
 
-    monkeypatch.setattr("deblurgan_tf.pipeline.PIXELS_IN_FLIGHT", 150)
+    monkeypatch.setattr("deblurgan_tf.restoring.pipeline.PIXELS_IN_FLIGHT", 150)
     with Pipeline(jobs) as pipeline:
         outcomes = {o.job: o for o in pipeline.outcomes(restore)}
         assert pipeline.budget.used == 0

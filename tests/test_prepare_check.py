@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare
-from deblurgan_tf.aside import set_aside
+from deblurgan_tf.data.holdout import set_aside
 from deblurgan_tf.preparation.data_check import SEVERITY, kernel_fault
 from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import (

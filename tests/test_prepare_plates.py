@@ -12,9 +12,10 @@ from made import photo, save
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare
-from deblurgan_tf.data.rendered_plates import render
-from deblurgan_tf.plate_boxes import Box, FoundPlate, grow
-from deblurgan_tf.plates import Reading
+from deblurgan_tf.data.plates.render import render
+from deblurgan_tf.deconvolution.sharpness import NOT_SHARP, edge_width
+from deblurgan_tf.plates.boxes import Box, FoundPlate, grow
+from deblurgan_tf.plates.detection import Reading
 from deblurgan_tf.preparation import plate_cutting
 from deblurgan_tf.preparation.plate_cutting import JUDGED_WIDTH, Limits, cut_plates
 from deblurgan_tf.preparation.straightening import (
@@ -24,7 +25,6 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
-from deblurgan_tf.sharpness import NOT_SHARP, edge_width
 
 CROPS = Path(__file__).resolve().parents[2] / "shared/data/plates/us_crops"
 

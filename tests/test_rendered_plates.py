@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from deblurgan_tf.data import plate_glyphs
-from deblurgan_tf.data.plate_drawing import draw_plate
-from deblurgan_tf.data.plate_layouts import LAYOUTS, sample_plate
-from deblurgan_tf.data.plate_spec import fill
-from deblurgan_tf.data.rendered_plates import plate_text, render, render_plate
+from deblurgan_tf.data.plates import glyphs as plate_glyphs
+from deblurgan_tf.data.plates.drawing import draw_plate
+from deblurgan_tf.data.plates.layouts import LAYOUTS, sample_plate
+from deblurgan_tf.data.plates.render import plate_text, render, render_plate
+from deblurgan_tf.data.plates.spec import fill
 
 SIZES = [(128, 192), (32, 64), (64, 33), (97, 301), (201, 131)]
 

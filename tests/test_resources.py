@@ -2,7 +2,7 @@
 
 import pytest
 
-from deblurgan_tf.resources import resource
+from deblurgan_tf.storage.resources import resource
 
 
 def test_a_font_of_the_project_is_found():

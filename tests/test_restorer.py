@@ -18,21 +18,18 @@ from made import photo
 from made_models import convolutional, identity, narrow_resnet
 
 import deblurgan_tf
-from deblurgan_tf import (
-    blur,
-    config,
-    images,
-    kernels,
-    metrics,
-    model_files,
-    resources,
-    tiles,
-)
-from deblurgan_tf.data.rendered_plates import render_plate
-from deblurgan_tf.model_files import ModelError
-from deblurgan_tf.restorer import KERNEL_TILE, Restorer, load
-from deblurgan_tf.seeds import sample_seeds
-from deblurgan_tf.unrolled import unrolled_generator
+from deblurgan_tf import config, images
+from deblurgan_tf.blur import degradation as blur
+from deblurgan_tf.blur import kernels
+from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.data.plates.render import render_plate
+from deblurgan_tf.inference import tiles
+from deblurgan_tf.inference.restorer import KERNEL_TILE, Restorer, load
+from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.models import files as model_files
+from deblurgan_tf.models.files import ModelError
+from deblurgan_tf.models.unrolled import unrolled_generator
+from deblurgan_tf.storage import resources
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +295,7 @@ def test_foreign_models_are_refused(saved, tmp_path):
         for name in whole.namelist():
             data = whole.read(name)
             if name == "config.json":
-                data = data.replace(b'"deblurgan_tf.layers"', b'"subprocess"')
+                data = data.replace(b'"deblurgan_tf.models.layers"', b'"subprocess"')
             changed.writestr(name, data)
     refused(path, "of subprocess, which is neither of Keras nor")
 
@@ -381,7 +378,7 @@ def test_models_that_find_kernels_undo_long_blur_that_they_have_not_seen(name):
 
 
 def test_the_first_pictures_need_no_graph_and_all_get_the_same_bits(monkeypatch):
-    monkeypatch.setattr("deblurgan_tf.restorer.AT_ONCE", 2)
+    monkeypatch.setattr("deblurgan_tf.inference.restorer.AT_ONCE", 2)
     network = unrolled_generator(levels=1, width=4, seed=3)
     random = np.random.default_rng(0)
     for layer in network.layers:

@@ -13,10 +13,10 @@ import yaml
 from made import tiny
 
 from deblurgan_tf import config as configs
-from deblurgan_tf import runs
-from deblurgan_tf.atomic import write_atomically
-from deblurgan_tf.progress import spoken
-from deblurgan_tf.steps import new_state
+from deblurgan_tf.cli.progress import spoken
+from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.step import new_state
 
 # Files.
 

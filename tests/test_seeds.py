@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from deblurgan_tf.seeds import VALIDATION, normal, sample_seeds, uniform
+from deblurgan_tf.blur.seeds import VALIDATION, normal, sample_seeds, uniform
 
 SAMPLES, SIZE = 200, 1000
 

@@ -32,7 +32,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from deblurgan_tf import images
 from deblurgan_tf.exporting import saved_model, warm_up
-from deblurgan_tf.restorer import Restorer
+from deblurgan_tf.inference.restorer import Restorer
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "serving"
 PICTURES = [photo(*size, 3) for size in ((30, 44), (64, 128), (1, 1))]

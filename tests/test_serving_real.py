@@ -28,7 +28,7 @@ from PIL import Image
 pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
 
 from deblurgan_tf import images
-from deblurgan_tf.restorer import load
+from deblurgan_tf.inference.restorer import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "serving"

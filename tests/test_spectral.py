@@ -6,10 +6,19 @@ import pytest
 import scipy.signal
 from keras import ops
 
-from deblurgan_tf.kernel_layers import DoubledKernel, NormalisedKernel, PointKernel
-from deblurgan_tf.kernels import reduced
-from deblurgan_tf.spectral import FrameWaves, Spectrum, Waves, product
-from deblurgan_tf.spectral_steps import BOLD, SCALE, KernelStep, PictureStep
+from deblurgan_tf.blur.kernels import reduced
+from deblurgan_tf.models.deconvolution_layers import (
+    BOLD,
+    SCALE,
+    KernelStep,
+    PictureStep,
+)
+from deblurgan_tf.models.dft import FrameWaves, Spectrum, Waves, product
+from deblurgan_tf.models.kernel_layers import (
+    DoubledKernel,
+    NormalisedKernel,
+    PointKernel,
+)
 
 
 def _pictures(count, channels, height, width, seed=0):

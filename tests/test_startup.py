@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from deblurgan_tf.comparison.methods import BLIND, NAMES, NON_BLIND
+from deblurgan_tf.deconvolution.sharpness import NOT_SHARP
+from deblurgan_tf.evaluation.methods import BLIND, NAMES, NON_BLIND
 from deblurgan_tf.preparation.limits import Limits
-from deblurgan_tf.sharpness import NOT_SHARP
 
 VERBS = (
     *("train", "predict", "evaluate", "prepare", "export", "demo", "convert"),

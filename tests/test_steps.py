@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deblurgan_tf.blur import Degradation, degrade, training_pairs
+from deblurgan_tf.blur.degradation import Degradation, degrade, training_pairs
+from deblurgan_tf.blur.seeds import sample_seeds, uniform
 from deblurgan_tf.config import Config, parse
 from deblurgan_tf.images import to_float
-from deblurgan_tf.layers import dropout_seeds
-from deblurgan_tf.losses import content_loss, gradient_penalty
-from deblurgan_tf.seeds import sample_seeds, uniform
-from deblurgan_tf.steps import (
+from deblurgan_tf.models.layers import dropout_seeds
+from deblurgan_tf.models.unrolled import stages
+from deblurgan_tf.training.losses import content_loss, gradient_penalty
+from deblurgan_tf.training.step import (
     ALPHA_SALT,
     learning_rate,
     loss_names,
     make_train_step,
     new_state,
 )
-from deblurgan_tf.unrolled import stages
 
 LOSSES, CONTENT_LOSSES = loss_names(True, False), loss_names(False, False)
 SIDE, TOTAL = 16, 4

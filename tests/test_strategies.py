@@ -15,9 +15,9 @@ import tensorflow as tf
 from made import tiny
 from made_workers import config_file, ended, free_ports, pair, start, wait_for
 
-from deblurgan_tf import runs
 from deblurgan_tf.config import ConfigError
-from deblurgan_tf.strategies import Workers, _is_chief, open_strategy
+from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.distribution import Workers, _is_chief, open_strategy
 
 CLUSTER = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
 

@@ -9,9 +9,11 @@ from keras import layers
 from made import photo
 from made_models import convolutional, narrow_resnet
 
-from deblurgan_tf import images, models, tiles
-from deblurgan_tf.reach import reach
-from deblurgan_tf.restorer import TILE, Restorer
+from deblurgan_tf import images
+from deblurgan_tf.inference import tiles
+from deblurgan_tf.inference.restorer import TILE, Restorer
+from deblurgan_tf.models import deblurgan as models
+from deblurgan_tf.models.receptive_field import reach
 
 MARGINS = st.sampled_from([0, 16, 32, 48, 64])
 SIZES = st.integers(1, 3000)

@@ -24,13 +24,15 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
-from deblurgan_tf import images, runs, train, training
-from deblurgan_tf.blur import degradation
+from deblurgan_tf import images, train
+from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.data import DataError, open_source
-from deblurgan_tf.model_files import open_model
-from deblurgan_tf.restorer import Restorer
-from deblurgan_tf.steps import new_state
-from deblurgan_tf.validation import Validation
+from deblurgan_tf.inference.restorer import Restorer
+from deblurgan_tf.models.files import open_model
+from deblurgan_tf.training import loop as training
+from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.step import new_state
+from deblurgan_tf.training.validation import Validation
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "data"
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from deblurgan_tf.config import Model
-from deblurgan_tf.model_files import copy_weights, in_bfloat16, open_model
-from deblurgan_tf.models import build_generator
-from deblurgan_tf.reach import reach
-from deblurgan_tf.unrolled import (
+from deblurgan_tf.models.deblurgan import build_generator
+from deblurgan_tf.models.files import copy_weights, in_bfloat16, open_model
+from deblurgan_tf.models.receptive_field import reach
+from deblurgan_tf.models.unrolled import (
     REACHES,
     largest_kernel,
     stages,

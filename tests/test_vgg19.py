@@ -9,8 +9,8 @@ import pytest
 import scipy.signal
 import tensorflow as tf
 
-from deblurgan_tf.losses import content_loss
-from deblurgan_tf.vgg19 import Vgg19Features, WeightsUnavailable
+from deblurgan_tf.training.losses import content_loss
+from deblurgan_tf.training.vgg19 import Vgg19Features, WeightsUnavailable
 
 REFERENCE = (
     Path(__file__).parent.parent.parent / "shared/data/vgg19/vgg19_block1to3.npz"

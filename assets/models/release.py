@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deblurgan_tf.model_files import find, open_model
+from deblurgan_tf.models.files import find, open_model
 
 HERE = Path(__file__).resolve().parent
 

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf import blur, config, images
-from deblurgan_tf.data.rendered_plates import render_plate
-from deblurgan_tf.seeds import sample_seeds
+from deblurgan_tf import config, images
+from deblurgan_tf.blur import degradation as blur
+from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.data.plates.render import render_plate
 
 HERE = Path(__file__).resolve().parent
 PLATES = (900005, 900012, 900001)  # seeds of plates that no training has seen

@@ -26,7 +26,7 @@ from deblurgan_tf.batching import (
 )
 from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import Task
-from deblurgan_tf.terminal import console, counting_bar, say
+from deblurgan_tf.cli.terminal import console, counting_bar, say
 
 UNITS_AT_ONCE = 10_000
 """Portions that Ray Data is given at a time: it keeps a few kilobytes of each. The
@@ -66,7 +66,7 @@ def run(job: Job, on_connected: Callable[[], object]) -> Counter[str]:
     check_apart(inputs, output)
     listed, parquet = _listed(job, inputs)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
-    from deblurgan_tf import model_files
+    from deblurgan_tf.models import files as model_files
 
     model = model_files.find(job.model).read_bytes()
     wanted = settings.Settings(
@@ -137,7 +137,7 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
 
 def _check_model(job: Job) -> None:
     """Raises what `restorer.load` raises, before any process is started."""
-    from deblurgan_tf.restorer import load
+    from deblurgan_tf.inference.restorer import load
 
     load(job.model, **job.options)
 

@@ -12,7 +12,7 @@ import numpy as np
 from deblurgan_tf import images
 
 if TYPE_CHECKING:
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
 
 Row = dict[str, Any]  # a line of the manifest that is being filled in
 

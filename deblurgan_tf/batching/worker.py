@@ -18,10 +18,10 @@ from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, StoreError, open_place
-from deblurgan_tf.pipeline import check_name
+from deblurgan_tf.restoring.pipeline import check_name
 
 if TYPE_CHECKING:
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
 
 ATTEMPTS = 3
 """How often a batch is begun, and then each of its pictures, whose worker dies."""
@@ -170,9 +170,9 @@ def _restorer(model: bytes, task: Task) -> Restorer:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from deblurgan_tf import model_files
     from deblurgan_tf.devices import prepare_devices
-    from deblurgan_tf.restorer import Restorer
+    from deblurgan_tf.inference.restorer import Restorer
+    from deblurgan_tf.models import files as model_files
 
     tf.config.threading.set_intra_op_parallelism_threads(task.cpus)
     prepare_devices()

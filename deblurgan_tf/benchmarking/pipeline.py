@@ -12,7 +12,7 @@ from deblurgan_tf import images
 from deblurgan_tf.benchmarking.turns import Work
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import open_source, training_batches
-from deblurgan_tf.data.rendered_plates import render_plate
+from deblurgan_tf.data.plates.render import render_plate
 
 FILES = 256
 """Pictures in the folder that is made where no config names one."""

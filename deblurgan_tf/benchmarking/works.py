@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from deblurgan_tf.benchmarking import multiplications
 from deblurgan_tf.benchmarking.turns import Work
-from deblurgan_tf.blur import degradation
+from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.config import Config
-from deblurgan_tf.losses import content_loss
-from deblurgan_tf.restorer import Restorer
-from deblurgan_tf.steps import make_train_step, new_state
+from deblurgan_tf.inference.restorer import Restorer
+from deblurgan_tf.training.losses import content_loss
+from deblurgan_tf.training.step import make_train_step, new_state
 
 PAPER = "resnet"
 """The name of the paper's generator, full width, random weights."""
@@ -117,7 +117,9 @@ def _pixels(*size: int) -> np.ndarray:
 def torch_step(side: int, batch: int) -> Work:
     """`torch_reference`'s step; raises NoTorch."""
     torch = import_torch()
-    from deblurgan_tf.torch_reference import make_train_step as make_torch_step
+    from deblurgan_tf.benchmarking.torch_reference import (
+        make_train_step as make_torch_step,
+    )
 
     step = make_torch_step()
     blurred, sharp = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in range(2))
@@ -127,7 +129,7 @@ def torch_step(side: int, batch: int) -> Work:
 def torch_forward(pixels: np.ndarray) -> Callable[[], object]:
     """The paper's generator in PyTorch, from uint8 to uint8; raises NoTorch."""
     torch = import_torch()
-    from deblurgan_tf.torch_reference import Generator
+    from deblurgan_tf.benchmarking.torch_reference import Generator
 
     generator = Generator().eval()
 

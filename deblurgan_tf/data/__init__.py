@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf.config import Config, Data, MixPart
-from deblurgan_tf.data import files, mix, plates
+from deblurgan_tf.data import files, mix
+from deblurgan_tf.data.plates import source as plates
 from deblurgan_tf.data.source import DataError, Item, Source, samples
 
 __all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]

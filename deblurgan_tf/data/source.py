@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf.aside import set_aside
+from deblurgan_tf.data.holdout import set_aside
 
 Crop = tuple[int, int]  # height, width
 # (blurred or None where it is to be made, sharp), uint8 (H, W, 3)

@@ -20,8 +20,8 @@ import tensorflow_datasets as tfds
 
 import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
-from deblurgan_tf.aside import set_aside
 from deblurgan_tf.config import Data, MixPart
+from deblurgan_tf.data.holdout import set_aside
 from deblurgan_tf.data.records import Shard, open_shard
 from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, reduced
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from deblurgan_tf.restorer import Restorer
+from deblurgan_tf.inference.restorer import Restorer
 
 Pictures = list[np.ndarray]
 

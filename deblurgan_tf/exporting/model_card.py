@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
-from deblurgan_tf.provenance import commit
-from deblurgan_tf.resources import resource
+from deblurgan_tf.storage.provenance import commit
+from deblurgan_tf.storage.resources import resource
 
 SIGNATURES = """\
 | signature | in | out |

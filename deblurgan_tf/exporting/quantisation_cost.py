@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from deblurgan_tf import config as configs
-from deblurgan_tf import data, metrics
-from deblurgan_tf.blur import degradation
+from deblurgan_tf import data
+from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.exporting.agreement import answers
-from deblurgan_tf.restorer import Restorer
-from deblurgan_tf.validation import Validation
+from deblurgan_tf.inference.restorer import Restorer
+from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.training.validation import Validation
 
 EXPERIMENT = "plates_quick"
 """Whose validation plates are taken: 16 of 64x128, blurred by up to 16 pixels."""

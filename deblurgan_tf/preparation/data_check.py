@@ -17,11 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.deconvolution.sharpness import NOT_SHARP, edge_width
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
 from deblurgan_tf.preparation.tables import TableError, texts_of
-from deblurgan_tf.sharpness import NOT_SHARP, edge_width
 
 Severity = Literal["error", "warning"]
 SEVERITY: dict[str, Severity] = {

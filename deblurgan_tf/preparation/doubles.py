@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deblurgan_tf.aside import set_aside
+from deblurgan_tf.data.holdout import set_aside
 from deblurgan_tf.preparation.data_check import Facts, Part, Problem
 from deblurgan_tf.preparation.fingerprints import Near, near_across, near_earlier
 

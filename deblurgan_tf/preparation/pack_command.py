@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.preparation.terminal import progress, refuse, say
-from deblurgan_tf.startup import import_tensorflow
 
 
 def pack(

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf import images
-from deblurgan_tf.blur import add_noise, blur
+from deblurgan_tf.blur.degradation import add_noise, blur
+from deblurgan_tf.blur.kernels import kernel_bank
 from deblurgan_tf.config import Blur
-from deblurgan_tf.kernels import kernel_bank
 from deblurgan_tf.preparation.files import write_bytes
 
 

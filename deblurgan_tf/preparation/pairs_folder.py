@@ -17,7 +17,6 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.config import changed_keys
-from deblurgan_tf.inputs import Job
 from deblurgan_tf.preparation.files import side_by_side, write_bytes
 from deblurgan_tf.preparation.pair_making import (
     Recipe,
@@ -27,6 +26,7 @@ from deblurgan_tf.preparation.pair_making import (
     write_pair,
 )
 from deblurgan_tf.preparation.tables import texts_of, write_texts
+from deblurgan_tf.restoring.inputs import Job
 
 PROTOCOL = "pairs.yaml"
 

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
-from deblurgan_tf.plate_boxes import Box, check_inside, grow
-from deblurgan_tf.plate_restoration import GROWTH
-from deblurgan_tf.plates import LEGIBLE, find_plates, plate_like, read_plate
+from deblurgan_tf.deconvolution.sharpness import edge_width
+from deblurgan_tf.plates.boxes import Box, check_inside, grow
+from deblurgan_tf.plates.detection import LEGIBLE, find_plates, plate_like, read_plate
 from deblurgan_tf.preparation.limits import Limits as Limits
 from deblurgan_tf.preparation.straightening import (
     LIMIT,
@@ -20,7 +20,7 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
-from deblurgan_tf.sharpness import edge_width
+from deblurgan_tf.restoring.plates import GROWTH
 
 Reason = Literal[
     "small", "cut off", "slanted", "shape", "flat", "blurred", "unsure", "unread"

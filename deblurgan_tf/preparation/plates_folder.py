@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from deblurgan_tf import images
-from deblurgan_tf.inputs import Job
-from deblurgan_tf.plate_boxes import BoxError
+from deblurgan_tf.plates.boxes import BoxError
 from deblurgan_tf.preparation.files import write_bytes
 from deblurgan_tf.preparation.plate_cutting import CutPlate, Limits, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
+from deblurgan_tf.restoring.inputs import Job
 
 REPORT = "report.csv"
 COLUMNS = "photo,x,y,w,h,file,kept,reason,edge_width,rows,strokes,score,text,confidence"

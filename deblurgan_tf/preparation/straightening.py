@@ -16,7 +16,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from deblurgan_tf.plate_boxes import Box
+from deblurgan_tf.plates.boxes import Box
 
 LIMIT = 20.0  # degrees to either side that are looked through
 STEPS = (0.5, 0.1)  # degrees, the second around the best of the first

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from deblurgan_tf.plate_boxes import Box
+from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.preparation.files import write_bytes
 
 NAMES = ("texts.csv", "plates.csv")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deblurgan_tf.stopping import terminate
-from deblurgan_tf.terminal import counting_bar, say
+from deblurgan_tf.cli.stopping import terminate
+from deblurgan_tf.cli.terminal import counting_bar, say
 
 if TYPE_CHECKING:  # NumPy takes a while to import, which --help does without
     from deblurgan_tf.preparation.data_check import Problem

@@ -55,6 +55,6 @@ def restore_video(
             f"{source}: videos need PyAV; install it with "
             "pip install 'deblurgan_tf[video]'"
         ) from None
-    from deblurgan_tf.video.restoring import restore_file
+    from deblurgan_tf.restoring.video import restore_file
 
     return restore_file(Path(source), Path(target), restore, on_frame)

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 import typer
 
-from deblurgan_tf import images, model_files
-from deblurgan_tf.layers import dropout_seeds
-from deblurgan_tf.seeds import sample_seeds
+from deblurgan_tf import images
+from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.models import files as model_files
+from deblurgan_tf.models.layers import dropout_seeds
 
 
 def main(

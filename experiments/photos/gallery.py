@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 import deblurgan_tf
 from deblurgan_tf import images
-from deblurgan_tf.plate_boxes import Box
-from deblurgan_tf.plate_restoration import restore_plates
-from deblurgan_tf.resources import resource
+from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring.plates import restore_plates
+from deblurgan_tf.storage.resources import resource
 
 PLACES = {"car-blurred.jpg": Box(228, 220, 136, 80)}
 

@@ -24,10 +24,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from deblurgan_tf import images, plates
-from deblurgan_tf.blur import blur
-from deblurgan_tf.kernels import kernel_bank
-from deblurgan_tf.plate_boxes import Box, FoundPlate, distinct, iou
+from deblurgan_tf import images
+from deblurgan_tf.blur.degradation import blur
+from deblurgan_tf.blur.kernels import kernel_bank
+from deblurgan_tf.plates import detection as plates
+from deblurgan_tf.plates.boxes import Box, FoundPlate, distinct, iou
 
 STRENGTHS = (0.0, 0.05, 0.1, 0.15, 0.2)  # trajectory length over plate width
 Finder = Callable[[np.ndarray], list[Box]]

@@ -16,8 +16,12 @@ import keras
 import numpy as np
 from measure import blurred
 
-from deblurgan_tf import images, layers, metrics, plate_restoration, plates
-from deblurgan_tf.plate_boxes import Box
+from deblurgan_tf import images
+from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.models import layers
+from deblurgan_tf.plates import detection as plates
+from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring import plates as plate_restoration
 
 WIDTHS = (90, 115, 150, 190)
 assert layers  # the model's own layers are registered by their import

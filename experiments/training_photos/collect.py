@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import typer
 
-from deblurgan_tf.sharpness import edge_width
+from deblurgan_tf.deconvolution.sharpness import edge_width
 
 SCALES = (0.5, 0.35, 0.25)
 HEIGHT, WIDTH = 320, 480

@@ -27,8 +27,8 @@ from made import photo
 from PIL import Image
 
 from deblurgan_tf import images
-from deblurgan_tf.resources import resource
-from deblurgan_tf.restorer import load
+from deblurgan_tf.inference.restorer import load
+from deblurgan_tf.storage.resources import resource
 
 pytest.importorskip("gradio", reason="needs the extra demo: make browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs: make browser")

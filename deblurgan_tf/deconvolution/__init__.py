@@ -1,0 +1,1 @@
+"""Classical deconvolution: with a known kernel, and in `blind` without one."""

@@ -1,0 +1,209 @@
+"""Blind deconvolution by edge prediction: the kernel that blurs predicted edges.
+
+Cho and Lee, "Fast motion deblurring" (2009), alternate three fast steps at each scale:
+deconvolve, predict the edges of the sharp picture from the result, and find the kernel
+that turns these edges into the blurred picture's. From Xu and Jia, "Two-phase kernel
+estimation for robust motion deblurring" (2010), come the choice of edges by their r-map
+and the deconvolution that pulls the gradients towards the edges chosen before.
+
+Two things differ. The kernel's least squares are solved with non-negative entries;
+both papers solve freely and cut off after. And all weights are relative to the picture,
+so that brightness and contrast change nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from deblurgan_tf.deconvolution.blind.clock import Clock
+from deblurgan_tf.deconvolution.blind.scales import (
+    centred,
+    enlarged,
+    normalised,
+    scales,
+    tidied,
+)
+from deblurgan_tf.deconvolution.blind.strong_edges import (
+    directions,
+    gradients,
+    predicted,
+    threshold,
+    usefulness,
+)
+from deblurgan_tf.deconvolution.fourier import HORIZONTAL, VERTICAL, transfer
+
+COARSEST = 5  # pixels: kernels of smaller scales are too coarse to start from
+ROUNDS = 6  # at each scale
+CONTRAST = 0.25  # the standard deviation that the thresholds below are made for
+PULL = 2e-3  # weight of the gradients in the deconvolution (Xu and Jia: 2e-3)
+RIDGE = 0.01  # weight of the kernel's square, in units of the edges' energy
+STEPS = 30  # of accelerated projected gradients
+# How many pixels of each direction are kept at least, for P pixels and a kernel of K:
+# USEFUL sqrt(P K) by the r-map and STRONG sqrt(K) of these by strength (Xu and Jia: 0.5
+# and 2), likewise more in each round. For small kernels that is too few to average the
+# edges' own softness away, so there is a share of P below which neither falls.
+USEFUL, STRONG, GROWTH = 0.5, 8.0, 1.1
+USEFUL_SHARE, STRONG_SHARE = 0.12, 0.008
+
+
+def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
+    """Finds the kernel of a blurred picture, float64 (size, size).
+
+    grey: float64 (H, W) in [0, 1]; size: an upper bound of the kernel's side, odd.
+    Raises OutOfTime by the clock, and ValueError for a picture that is smaller than the
+    kernel or holds nothing to see a blur in.
+    """
+    if min(grey.shape) < size:
+        raise ValueError(
+            f"a picture of {grey.shape[0]}x{grey.shape[1]} is smaller than the kernel "
+            f"of {size}x{size}: give a smaller size"
+        )
+    spread = grey.std()
+    if spread < 1e-6:
+        raise ValueError("no kernel was found: the picture has too little structure")
+    levels = list(scales((grey - grey.mean()) * (CONTRAST / spread), size))
+    shares = [done for done, _, _ in levels[1:]] + [1.0]
+    kernel = None
+    for (done, side, picture), after in zip(levels, shares, strict=True):
+        if side < min(COARSEST, size):
+            continue
+        level = _Level(picture, side)
+        kernel = None if kernel is None else enlarged(kernel, side)
+        for turn in range(ROUNDS):
+            clock.tick(done + (after - done) * turn / ROUNDS)
+            kernel = level.improved(kernel, GROWTH**turn)
+    clock.tick(1.0)
+    assert kernel is not None  # the last level's side is `size`
+    return kernel
+
+
+class _Level:
+    """What stays the same at one scale, and the edges of the round before."""
+
+    def __init__(self, picture: np.ndarray, side: int):
+        self.picture = picture
+        self.side = side
+        self.gradients = gradients(picture)
+        self.directions = directions(*self.gradients)
+        self.usefulness = usefulness(*self.gradients, side)
+        self.edges: tuple[np.ndarray, np.ndarray] | None = None
+        surrounded = periodic(picture, side)
+        self.shape = surrounded.shape
+        self.spectrum = scipy.fft.rfft2(surrounded)
+        self.differences = [transfer(f, self.shape) for f in (HORIZONTAL, VERTICAL)]
+        self.rough = sum(np.abs(difference) ** 2 for difference in self.differences)
+
+    def improved(self, kernel: np.ndarray | None, growth: float) -> np.ndarray:
+        """One round; without a kernel, edges are predicted from the picture itself."""
+        sharper = self.picture if kernel is None else self.deconvolved(kernel)
+        self.edges = self.selected(*gradients(predicted(sharper)), growth)
+        if kernel is None:
+            kernel = np.full((self.side, self.side), 1.0 / self.side**2)
+        return tidied(fitted_kernel(self.edges, self.gradients, kernel))
+
+    def deconvolved(self, kernel: np.ndarray) -> np.ndarray:
+        """Minimises |kernel * x - picture|^2 + PULL |gradients of x - edges|^2.
+
+        Xu and Jia 2010, coarse image estimation; with no edges yet it is Cho and Lee's
+        prior.
+        """
+        height, width = self.picture.shape
+        response = transfer(centred(kernel), self.shape)
+        wanted = np.conj(response) * self.spectrum
+        if self.edges is not None:
+            for difference, edges in zip(self.differences, self.edges, strict=True):
+                edges = scipy.fft.rfft2(edges, self.shape)
+                wanted += PULL * np.conj(difference) * edges
+        spectrum = wanted / (np.abs(response) ** 2 + PULL * self.rough)
+        return scipy.fft.irfft2(spectrum, self.shape)[:height, :width]
+
+    def selected(
+        self, across: np.ndarray, down: np.ndarray, growth: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The gradients with 0 wherever they do not help to find the kernel."""
+        pixels = across.size
+        count = max(USEFUL * np.sqrt(pixels) * self.side, USEFUL_SHARE * pixels)
+        least = threshold(self.usefulness, self.directions, count * growth)
+        strength = np.hypot(across, down) * (self.usefulness >= least)
+        groups = directions(across, down)
+        count = max(STRONG * self.side, STRONG_SHARE * pixels)
+        least = threshold(strength, groups, count * growth)
+        kept = (strength > 0) & (strength >= least)
+        return across * kept, down * kept
+
+
+def fitted_kernel(
+    edges: tuple[np.ndarray, np.ndarray],
+    blurred: tuple[np.ndarray, np.ndarray],
+    start: np.ndarray,
+) -> np.ndarray:
+    """The kernel k >= 0, sum 1, of `start`'s shape, that blurs edges into gradients.
+
+    Minimises |k * edges - blurred|^2 + RIDGE |edges|^2 |k|^2 over k >= 0 (Xu and Jia
+    2010, kernel estimation), both pairs of (H, W) being 0 outside of the picture. All
+    that it needs of them are their correlations, up to `side` pixels apart (Cho and Lee
+    2009, fast kernel estimation), so that a step costs transforms of the kernel's size
+    alone.
+    Accelerated projected gradients (Beck and Teboulle 2009), restarted where they go
+    uphill (O'Donoghue and Candes 2015).
+    Raises ValueError where there are no edges.
+    """
+    side = start.shape[0]
+    shape = [scipy.fft.next_fast_len(n + side, real=True) for n in edges[0].shape]
+    spectra = [scipy.fft.rfft2(edge, shape) for edge in edges]
+    among = sum(np.abs(edge) ** 2 for edge in spectra)
+    between = sum(
+        np.conj(edge) * scipy.fft.rfft2(gradient, shape)
+        for edge, gradient in zip(spectra, blurred, strict=True)
+    )
+    among = _around_zero(scipy.fft.irfft2(among, shape), side - 1)
+    between = _around_zero(scipy.fft.irfft2(between, shape), side // 2)
+    energy = among[side - 1, side - 1]
+    if not energy > 0:
+        raise ValueError("no kernel was found: the picture has too little structure")
+    among, between = among / energy, between / energy
+
+    # Large enough that a kernel and the correlations meet without wrapping around.
+    box = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
+    response = transfer(among, (box[0], box[1])).real + RIDGE
+    steepest = np.abs(response).max()
+    kernel = ahead = start
+    speed = 1.0
+    for _ in range(STEPS):
+        image = scipy.fft.irfft2(response * scipy.fft.rfft2(ahead, box), box)
+        slope = image[:side, :side] - between
+        moved = np.maximum(ahead - slope / steepest, 0.0)
+        if np.sum((ahead - moved) * (moved - kernel)) > 0:
+            speed = 1.0
+        faster = (1.0 + np.sqrt(1.0 + 4.0 * speed**2)) / 2.0
+        ahead = moved + (speed - 1.0) / faster * (moved - kernel)
+        kernel, speed = moved, faster
+    return normalised(kernel)
+
+
+def _around_zero(correlation: np.ndarray, reach: int) -> np.ndarray:
+    """The lags from -reach to reach of what a Fourier transform wrapped around."""
+    moved = np.roll(correlation, (reach, reach), axis=(0, 1))
+    return moved[: 2 * reach + 1, : 2 * reach + 1]
+
+
+def periodic(picture: np.ndarray, gap: int) -> np.ndarray:
+    """The picture with `gap` or more rows and columns after it that close the period.
+
+    They are both borders mirrored and mixed, so that a Fourier transform sees no jump
+    between opposite borders. Rougher than what `borders.py` does, and much cheaper.
+    """
+    for axis in (0, 1):
+        length = picture.shape[axis]
+        more = scipy.fft.next_fast_len(length + gap, real=True) - length
+        margins = [(0, 0), (0, 0)]
+        margins[axis] = (more, more)
+        mirrored = np.pad(picture, margins, mode="symmetric")
+        before, _, after = np.split(mirrored, [more, more + length], axis=axis)
+        share = np.arange(1, more + 1) / (more + 1)
+        share = share**2 * (3 - 2 * share)  # without a kink at either end
+        share = share[:, None] if axis == 0 else share
+        filled = (1 - share) * after + share * before
+        picture = np.concatenate([picture, filled], axis=axis)
+    return picture

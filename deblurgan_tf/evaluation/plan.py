@@ -1,0 +1,126 @@
+"""What there is to do: the methods that can be used here, on every picture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from deblurgan_tf import images
+from deblurgan_tf.evaluation import methods
+from deblurgan_tf.evaluation.pairs import Pair, read_kernel, stem, support
+from deblurgan_tf.evaluation.tasks import Settings, Task
+
+
+class PlanError(ValueError):
+    """Methods that cannot be used as asked; the message names the way out."""
+
+
+def chosen(text: str | None) -> list[str]:
+    """`"a,b"` -> method names in the order of the tables; all without a text."""
+    names = methods.NAMES if text is None else [x.strip() for x in text.split(",")]
+    wrong = [name for name in names if name not in methods.NAMES]
+    if wrong:
+        raise PlanError(
+            f"--methods: there is no {', '.join(map(repr, wrong))}; there are "
+            f"{', '.join(methods.NAMES)}"
+        )
+    return [name for name in methods.NAMES if name in names]
+
+
+def others(given: list[str]) -> dict[str, Path]:
+    """`"NAME=DIR"` of other programs -> {NAME: DIR}."""
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, _, folder = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or not folder:
+            raise PlanError(
+                f"--restored {text}: give NAME=DIR, the name of letters, digits and "
+                "_ . + - alone"
+            )
+        if name in methods.NAMES or name in folders:
+            raise PlanError(f"--restored {text}: {name} is a method already; rename it")
+        if not Path(folder).is_dir():
+            raise PlanError(f"--restored {text}: {folder} is no folder")
+        folders[name] = Path(folder)
+    return folders
+
+
+def usable(
+    names: list[str], pairs: list[Pair], kernel_size: int
+) -> tuple[list[str], list[str]]:
+    """The methods that can do anything here, and notices of what cannot be expected."""
+    notices = []
+    if all(pair.kernel is None for pair in pairs):
+        left_out = [name for name in names if name in methods.NON_BLIND]
+        if left_out:
+            notices.append(
+                f"{', '.join(left_out)}: left out; they need the true kernels, and "
+                "these pictures have none in kernels/"
+            )
+        names = [name for name in names if name not in left_out]
+    largest = _largest_kernel(pairs)
+    if largest > kernel_size and set(names) & set(methods.BLIND):
+        notices.append(
+            f"the largest true kernel has {largest} pixels a side, and blind methods "
+            f"look for one of at most {kernel_size}; --kernel-size {largest} would do"
+        )
+    return names, notices
+
+
+def plan(
+    pairs: list[Pair],
+    names: list[str],
+    folders: dict[str, Path],
+    output: Path,
+    settings: Settings,
+) -> list[Task]:
+    """The tasks, picture by picture: what is there of each is then whole early."""
+    places = {name: _by_stem(folder) for name, folder in folders.items()}
+    return [
+        _task(name, pair, output, settings, places)
+        for pair in pairs
+        for name in (*names, *folders)
+    ]
+
+
+def _task(
+    name: str,
+    pair: Pair,
+    output: Path,
+    settings: Settings,
+    places: dict[str, dict[str, Path]],
+) -> Task:
+    picture: Path | None = output / "restored" / name / f"{pair.stem}.png"
+    kernel = None
+    if name == "blurred":
+        picture = pair.blurred
+    elif name in places:
+        picture = places[name].get(pair.stem)
+    elif name in methods.BLIND:
+        kernel = output / "kernels" / name / f"{pair.stem}.npy"
+    return Task(name, pair, picture, kernel, settings)
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """Other programs may change the ending, so the rest of the name tells."""
+    files: dict[str, Path] = {}
+    for file in images.find(folder):
+        name = stem(file.relative_to(folder).as_posix())
+        if name in files:
+            raise PlanError(
+                f"{files[name]} and {file} are both named {name}; remove one"
+            )
+        files[name] = file
+    return files
+
+
+def _largest_kernel(pairs: list[Pair]) -> int:
+    """The side of the largest true kernel, in pixels; 0 where none is known."""
+    sides = []
+    for pair in pairs:
+        if pair.kernel is not None:
+            try:
+                sides.append(support(read_kernel(pair.kernel)))
+            except ValueError:
+                continue  # its picture fails when its turn comes
+    return max(sides, default=0)

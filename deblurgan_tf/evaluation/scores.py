@@ -1,0 +1,106 @@
+"""The metrics of one restored picture, and what each of them means."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.evaluation.pairs import Pair, read_kernel
+from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.plates import detection as plates
+from deblurgan_tf.plates.boxes import Box, check_inside
+
+PROTOCOL = {
+    "psnr": "decibels; RGB, 8 bits, full frame, no crop; mean of the pictures' values",
+    "ssim": "RGB, 11-tap Gaussian window of sigma 1.5, K 0.01 and 0.03, mean over the "
+    "channels and the places where the window lies inside; float64, as scikit-image "
+    "(tf.image.ssim computes in float32: up to 0.002 more on dark pictures)",
+    "shifted_psnr": f"decibels; the best PSNR over moves by whole pixels, up to "
+    f"{metrics.SHIFT} in each direction, without a border of {metrics.SHIFT} pixels; "
+    "for blind methods, which find picture and kernel up to a common move",
+    "exact_match": "share of the plates that are read without an error: recognition "
+    "only (rapidocr), capitals A-Z and 0-9",
+    "cer": "character error rate: edit distance of what is read over the text's length",
+    "precision": "share of the plates found that are right (IoU at least 0.5, paired "
+    "one to one), over the boxes of all pictures",
+    "recall": "share of the given plates that are found, over all pictures",
+    "f1": "harmonic mean of precision and recall",
+    "kernel_similarity": "largest normalised cross-correlation of the found and the "
+    "true kernel over all moves (Hu and Yang 2012)",
+    "seconds_per_megapixel": "restoring alone, without files, over 10^6 pixels",
+}
+"""What is measured, in the order of the tables."""
+
+LOWER_IS_BETTER = frozenset({"cer", "seconds_per_megapixel"})
+
+
+def measure(
+    restored: np.ndarray, pair: Pair, found: np.ndarray | None, read: bool, detect: bool
+) -> dict[str, Any]:
+    """The scores of a restored picture, uint8 (H, W, 3), by name; what cannot be
+    measured is left out.
+
+    found: the kernel that a blind method found. read: read the plate whose text is
+    known. detect: find plates, and compare with the pair's boxes, or with those found
+    in the sharp picture; the numbers of boxes are scores too.
+    Raises ValueError (images.PictureError is one) where the pair cannot be used.
+    """
+    assert pair.sharp is not None
+    sharp = images.read_rgb(pair.sharp)
+    if restored.shape != sharp.shape:
+        raise ValueError(
+            f"it has {_size(restored)} pixels, but {pair.sharp} has {_size(sharp)}; "
+            "both must have the same"
+        )
+    scores: dict[str, Any] = {"psnr": metrics.psnr(restored, sharp)}
+    if min(sharp.shape[:2]) >= metrics.SSIM_SIDE:
+        scores["ssim"] = metrics.ssim(restored, sharp)
+    if min(sharp.shape[:2]) > 2 * metrics.SHIFT:
+        scores["shifted_psnr"] = metrics.shifted_psnr(restored, sharp)
+    if read and pair.text is not None:
+        text = plates.read_plate(restored).text
+        scores["read"] = text
+        scores["exact_match"] = metrics.exact_match(text, pair.text)
+        scores["cer"] = metrics.character_error_rate(text, pair.text)
+    if detect:
+        scores |= _detection(restored, _given(pair, sharp))
+    if found is not None and pair.kernel is not None:
+        true = read_kernel(pair.kernel)
+        scores["kernel_similarity"] = metrics.kernel_similarity(found, true)
+    return scores
+
+
+def _detection(restored: np.ndarray, given: tuple[Box, ...]) -> dict[str, float]:
+    found = [plate.box for plate in plates.find_plates(restored)]
+    scores = {
+        "boxes_matched": metrics.matched(found, given),
+        "boxes_found": len(found),
+        "boxes_given": len(given),
+    }
+    rates = metrics.rates(*scores.values())
+    named = dict(zip(("precision", "recall", "f1"), rates, strict=True))
+    return scores | {name: x for name, x in named.items() if not math.isnan(x)}
+
+
+def _given(pair: Pair, sharp: np.ndarray) -> tuple[Box, ...]:
+    if pair.boxes is None:
+        assert pair.sharp is not None
+        return _found_in(pair.sharp)
+    for box in pair.boxes:
+        check_inside(box, *sharp.shape[:2])
+    return pair.boxes
+
+
+# The tasks of one picture follow each other, so a process seldom asks for another.
+@functools.lru_cache(maxsize=4)
+def _found_in(file: Path) -> tuple[Box, ...]:
+    return tuple(plate.box for plate in plates.find_plates(images.read_rgb(file)))
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

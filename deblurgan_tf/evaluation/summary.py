@@ -1,0 +1,169 @@
+"""The scores of many pictures in a few numbers: means, medians, intervals, wins.
+
+`scores` is everywhere {method: {picture: {metric: value}}}, with what was not measured
+left out; infinite values are infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from deblurgan_tf.evaluation.scores import LOWER_IS_BETTER, PROTOCOL
+from deblurgan_tf.metrics import pixels as metrics
+
+RESAMPLES = 10_000
+SEED = 0
+BETWEEN = (2.5, 97.5)  # percentiles: an interval of 95 %
+RATES = ("precision", "recall", "f1")
+COMPARED = ("psnr", "ssim", "shifted_psnr", "exact_match", "cer")
+WON = ("psnr", "ssim", "shifted_psnr", "cer")  # few plates differ in exact_match
+
+BOOTSTRAP = (
+    f"95 % of the means of {RESAMPLES:,} resamples of the pictures (percentile "
+    f"bootstrap, seed {SEED})"
+)
+
+Scores = dict[str, dict[str, dict[str, Any]]]
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
+    """{method: {"n", metric: mean, ..., "medians", "intervals", "wins",
+    "difference_to_blurred"}}; None where nothing was measured."""
+    won = wins(scores)
+    return {
+        method: {
+            **{metric: mean(pictures, metric) for metric in PROTOCOL},
+            "n": len(pictures),
+            "medians": {x: median(pictures, x) for x in PROTOCOL if x not in RATES},
+            "intervals": {x: interval(pictures, x) for x in PROTOCOL},
+            "wins": won[method],
+            "difference_to_blurred": {
+                metric: difference(pictures, scores.get("blurred", {}), metric)
+                for metric in COMPARED
+            },
+        }
+        for method, pictures in scores.items()
+    }
+
+
+def mean(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
+    """Over the pictures; precision, recall and F1 are of the boxes of all pictures."""
+    statistic, count = _statistic(pictures, metric)
+    if count == 0:
+        return None
+    value = float(statistic(np.arange(count)[None])[0])
+    return None if math.isnan(value) else value
+
+
+def median(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
+    found = _values(pictures, metric)
+    return float(np.median(found)) if len(found) else None
+
+
+def interval(
+    pictures: dict[str, dict[str, Any]], metric: str
+) -> tuple[float, float] | None:
+    """Where the mean lies, see BOOTSTRAP; None for fewer than two pictures."""
+    return _bootstrapped(*_statistic(pictures, metric))
+
+
+def difference(
+    pictures: dict[str, dict[str, Any]],
+    others: dict[str, dict[str, Any]],
+    metric: str,
+) -> dict[str, Any]:
+    """The mean of (this method - the other) over the pictures that both have, and its
+    interval; pictures where either is infinite are left out."""
+    pairs = [
+        (own[metric], others[name][metric])
+        for name, own in pictures.items()
+        if metric in own and metric in others.get(name, {})
+    ]
+    finite = np.array([a - b for a, b in pairs if np.isfinite(a) and np.isfinite(b)])
+    return {
+        "mean": float(finite.mean()) if len(finite) else None,
+        "interval": _bootstrapped(_mean_of(finite), len(finite)),
+        "n": len(finite),
+    }
+
+
+def wins(scores: Scores) -> dict[str, dict[str, int]]:
+    """{method: {metric: number of pictures where it is the best}}
+
+    Equal methods all win; where all methods that have a value are equal, none does. A
+    method whose pictures all equal the sharp ones is these, and does not compete.
+    """
+    rivals = {method for method in scores if not is_sharp(scores[method])}
+    names = {name for pictures in scores.values() for name in pictures}
+    won = {method: dict.fromkeys(WON, 0) for method in scores}
+    for metric in WON:
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        for name in names:
+            values = {
+                method: sign * pictures[name][metric]
+                for method, pictures in scores.items()
+                if method in rivals and metric in pictures.get(name, {})
+            }
+            best = max(values.values(), default=0)
+            if min(values.values(), default=0) < best:
+                for method, value in values.items():
+                    won[method][metric] += value == best
+    return won
+
+
+def is_sharp(pictures: dict[str, dict[str, Any]]) -> bool:
+    """Whether these are the sharp pictures, given beside the methods as the mark."""
+    values = _values(pictures, "psnr")
+    return len(values) > 0 and bool(np.isinf(values).all())
+
+
+def _values(pictures: dict[str, dict[str, Any]], metric: str) -> np.ndarray:
+    return np.array([s[metric] for s in pictures.values() if metric in s], np.float64)
+
+
+def _statistic(
+    pictures: dict[str, dict[str, Any]], metric: str
+) -> tuple[Statistic, int]:
+    """(positions (B, n) of resampled pictures -> the metric of each (B,), n)"""
+    if metric not in RATES:
+        values = _values(pictures, metric)
+        return _mean_of(values), len(values)
+    counts = np.array(
+        [
+            [s["boxes_matched"], s["boxes_found"], s["boxes_given"]]
+            for s in pictures.values()
+            if "boxes_given" in s
+        ]
+    )
+
+    def rate(positions: np.ndarray) -> np.ndarray:
+        sums = counts[positions].sum(axis=1)
+        return np.array([metrics.rates(*row)[RATES.index(metric)] for row in sums])
+
+    return rate, len(counts)
+
+
+def _mean_of(values: np.ndarray) -> Statistic:
+    return lambda positions: values[positions].mean(axis=1)
+
+
+def _bootstrapped(statistic: Statistic, count: int) -> tuple[float, float] | None:
+    if count < 2:
+        return None
+    random = np.random.default_rng(SEED)
+    # In parts: a thousand pictures would take 80 MB at once.
+    parts = [
+        statistic(random.integers(0, count, (RESAMPLES // 20, count)))
+        for _ in range(20)
+    ]
+    values = np.concatenate(parts)
+    values = values[~np.isnan(values)]  # rates of resamples without any box
+    if not len(values) or np.isinf(values).any():
+        return None
+    low, high = np.percentile(values, BETWEEN)
+    return float(low), float(high)

@@ -1,0 +1,142 @@
+"""results.md: the numbers of results.json as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from deblurgan_tf.evaluation.scores import LOWER_IS_BETTER, PROTOCOL
+from deblurgan_tf.evaluation.summary import COMPARED, RATES, WON
+
+HEADINGS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "shifted_psnr": "shifted PSNR, dB",
+    "exact_match": "exact match",
+    "cer": "CER",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "kernel_similarity": "kernel similarity",
+    "seconds_per_megapixel": "s/megapixel",
+}
+DIGITS = {"psnr": 2, "shifted_psnr": 2, "seconds_per_megapixel": 2}  # 3 for the others
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The tables of `results`, then how they came about."""
+    methods, protocol = found["methods"], found["protocol"]
+    measured = [
+        metric
+        for metric in PROTOCOL
+        if any(
+            value.get(metric) is not None
+            for method in methods.values()
+            for value in method["per_image"].values()
+        )
+    ]
+    compared = [metric for metric in measured if metric in COMPARED]
+    won = [metric for metric in measured if metric in WON]
+    best = {metric: _best(methods, metric) for metric in measured}
+
+    def mean(method: str, metric: str) -> str:
+        numbers = methods[method]
+        text = _number(metric, numbers[metric])
+        if method in best[metric]:
+            text = f"**{text}**"
+        return text + _between(metric, numbers["intervals"][metric])
+
+    def change(method: str, metric: str) -> str:
+        numbers = methods[method]["difference_to_blurred"][metric]
+        text = _number(metric, numbers["mean"], sign="+")
+        return text + _between(metric, numbers["interval"], sign="+")
+
+    def median(method: str, metric: str) -> str:
+        return _number(metric, methods[method]["medians"][metric])
+
+    def wins(method: str, metric: str) -> str:
+        return str(methods[method]["wins"][metric])
+
+    parts = [
+        f"# {protocol['pictures']} pictures of {protocol['data']}\n",
+        "## Means and their 95 % intervals\n",
+        _table(methods, measured, mean),
+    ]
+    others = {name: x for name, x in methods.items() if name != "blurred"}
+    if others and "blurred" in methods:
+        parts += [
+            "## Difference to the blurred picture, picture by picture\n",
+            _table(others, compared, change),
+        ]
+    parts += [
+        "## Medians\n",
+        _table(methods, [x for x in measured if x not in RATES], median),
+        "## Wins: pictures where a method is the best of all\n",
+        _table(methods, won, wins),
+        "## Protocol\n",
+        _lines(protocol),
+    ]
+    failures = "".join(
+        f"- {method}, {failure['file']}: {failure['error']}\n"
+        for method, numbers in methods.items()
+        for failure in numbers["failed"]
+    )
+    if failures:
+        parts += ["## Failed\n", failures]
+    text = "\n".join(parts)
+    # A file's name may hold bytes that are not UTF-8.
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _table(
+    methods: dict[str, Any], metrics: list[str], cell: Callable[[str, str], str]
+) -> str:
+    """A row a method, a column a metric; empty: not measured, or infinite."""
+    lines = [
+        ["method", "pictures", *(HEADINGS[metric] for metric in metrics)],
+        ["---"] * (len(metrics) + 2),
+        *(
+            [method, str(numbers["n"]), *(cell(method, x) for x in metrics)]
+            for method, numbers in methods.items()
+        ),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _best(methods: dict[str, Any], metric: str) -> set[str]:
+    """The methods with the best mean; fast is not good by itself, and the sharp
+    pictures, given beside the methods as the mark, do not compete."""
+    values = {
+        method: numbers[metric]
+        for method, numbers in methods.items()
+        if numbers[metric] is not None and numbers["ssim"] != 1.0
+    }
+    if not values or metric == "seconds_per_megapixel":
+        return set()
+    best = (min if metric in LOWER_IS_BETTER else max)(values.values())
+    return {method for method, value in values.items() if value == best}
+
+
+def _number(metric: str, value: float | None, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.{DIGITS.get(metric, 3)}f}"
+
+
+def _between(metric: str, ends: list[float] | None, sign: str = "") -> str:
+    if ends is None:
+        return ""
+    low, high = (_number(metric, end, sign) for end in ends)
+    return f" ({low} to {high})"
+
+
+def _lines(values: dict[str, Any], indent: str = "") -> str:
+    text = ""
+    for key, value in values.items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict) and value:
+            text += f"{indent}- {name}:\n{_lines(value, indent + '  ')}"
+        elif isinstance(value, list) and value:
+            text += f"{indent}- {name}:\n"
+            text += "".join(f"{indent}  - {part}\n" for part in value)
+        elif value not in (None, [], {}):
+            text += f"{indent}- {name}: {value}\n"
+    return text

@@ -1,0 +1,165 @@
+"""One method on one picture: it is restored and measured in a process of its own.
+
+A task knows what its results depend on: `restoring` and `measuring` change whenever the
+inputs, the options or the version do, and only then.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deblurgan_tf import __version__, images
+from deblurgan_tf.deconvolution.blind.clock import OutOfTime
+from deblurgan_tf.evaluation import methods
+from deblurgan_tf.evaluation.pairs import Pair, read_kernel
+from deblurgan_tf.evaluation.scores import measure
+from deblurgan_tf.storage.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all tasks of an evaluation."""
+
+    size: int  # pixels: the upper bound of the kernel's side that blind methods get
+    limit: float  # seconds a picture for blind methods
+    read: bool
+    detect: bool
+    model: str | None  # SHA-256 of the file that `deblurgan` restores with
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process needs to know; `seconds` is None until the picture is restored."""
+
+    method: str
+    pair: Pair
+    picture: Path | None
+    """Where the restored picture is or will be; None where there is no such file."""
+    kernel: Path | None
+    """Where the kernel that a blind method finds is or will be."""
+    settings: Settings
+    restored: bool = False
+    """It is restored already: `perform` measures only."""
+    seconds: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.method, self.pair.name
+
+    @property
+    def restoring(self) -> str:
+        """A hash of all that the restored picture depends on."""
+        settings, pair = self.settings, self.pair
+        if self.method in methods.BLIND:
+            more: Any = settings.size
+        elif self.method in methods.NON_BLIND:
+            more = file_hash(pair.kernel)
+        elif self.method == "deblurgan":
+            more = settings.model
+        else:
+            more = file_hash(self.picture)
+        return _hash([__version__, self.method, file_hash(pair.blurred), more])
+
+    @property
+    def measuring(self) -> str:
+        """A hash of all that the scores depend on."""
+        settings, pair = self.settings, self.pair
+        reading = pair.text if settings.read else None
+        boxes = [settings.detect, pair.boxes if settings.detect else None]
+        kernel = file_hash(pair.kernel) if self.method in methods.BLIND else None
+        return _hash([self.restoring, file_hash(pair.sharp), reading, boxes, kernel])
+
+
+def perform(task: Task) -> dict[str, Any]:
+    """Restores the picture, unless it is, and measures it; writes what it restored.
+
+    Returns {"seconds": of the restoring or None, "scores": by name} or {"error": why},
+    and after the time limit "limit" as well. No error of a picture is raised.
+    """
+    try:
+        if task.pair.sharp is None:
+            raise ValueError("sharp/ has no picture of this name; add it")
+        seconds = task.seconds
+        if task.method in (*methods.NON_BLIND, *methods.BLIND) and not task.restored:
+            seconds = _restore(task)
+        if task.picture is None:
+            raise ValueError(f"there is no picture of this name of {task.method}")
+        pixels = images.read_rgb(task.picture)
+        found = None if task.kernel is None else read_kernel(task.kernel)
+        settings = task.settings
+        scores = measure(pixels, task.pair, found, settings.read, settings.detect)
+        if seconds is not None:
+            area = pixels.shape[0] * pixels.shape[1]
+            scores["seconds_per_megapixel"] = seconds / (area / 1e6)
+        return {"seconds": seconds, "scores": scores}
+    except OutOfTime as error:
+        return {"error": str(error), "limit": task.settings.limit}
+    except Exception as error:
+        return {"error": told(error)}
+
+
+def told(error: Exception) -> str:
+    """What a person is told of an error. Any is its picture's failure, no more."""
+    if isinstance(error, MemoryError):
+        return "not enough memory; use fewer --workers or leave the picture out"
+    # What our own code refuses says so; anything else is named by its kind.
+    if isinstance(error, ValueError | OSError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def file_hash(file: Path | None) -> str | None:
+    """SHA-256 of a file's bytes; None for one that is not there or cannot be read."""
+    try:
+        if file is None:
+            return None
+        status = file.stat()
+        return _hash_once(file, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return None
+
+
+# Many tasks depend on one file.
+@functools.cache
+def _hash_once(file: Path, _changed: int, _size: int) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_restored(file: Path, pixels: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    images.write(file, images.Picture(pixels))
+
+
+def _restore(task: Task) -> float:
+    kernel = None
+    if task.method in methods.NON_BLIND:
+        if task.pair.kernel is None:
+            raise ValueError("kernels/ has no kernel of this name (.npy); add it")
+        kernel = read_kernel(task.pair.kernel)
+    result = methods.restore(
+        task.method,
+        images.read_rgb(task.pair.blurred),
+        kernel,
+        task.settings.size,
+        task.settings.limit,
+    )
+    assert task.picture is not None
+    if result.kernel is not None:
+        found = result.kernel
+        assert task.kernel is not None
+        task.kernel.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(task.kernel, lambda file: np.save(file, found))
+    write_restored(task.picture, result.pixels)
+    return result.seconds
+
+
+def _hash(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""From pixels to restored pixels: `restorer`, and `tiles` for large pictures."""

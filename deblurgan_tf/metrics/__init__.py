@@ -1,0 +1,1 @@
+"""How good a restored picture or a text that was read is."""

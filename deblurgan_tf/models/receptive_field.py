@@ -1,0 +1,59 @@
+"""How far a model looks: the distance over which one pixel can change another."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+from deblurgan_tf.models.layers import DoubledPicture
+
+_POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+
+
+def reach(model: keras.Model) -> int:
+    """An upper bound of that distance in pixels, from the layers of a functional model.
+
+    Convolutions, pooling and upsampling are counted. Statistics over the whole picture
+    (instance normalisation, global pooling) reach everywhere and are not: they are why
+    a tile of such a model differs a little from the whole picture.
+    """
+    known: dict[int, tuple[float, float]] = {}  # tensor -> (reach, pixels per cell)
+    coarsest = 1.0
+    for operation in model.operations:
+        for node in operation._inbound_nodes:
+            before = [known[id(x)] for x in node.input_tensors if id(x) in known]
+            far, cell = max(before, default=(0.0, 1.0))
+            # What meets here lies on one grid, up to copies of the picture itself.
+            cell = max((c for _, c in before), default=cell)
+            step, factor = _step(operation)
+            far += step * cell
+            cell *= factor
+            coarsest = max(coarsest, cell)
+            for tensor in node.output_tensors:
+                known[id(tensor)] = (far, cell)
+    # Rounding to the coarsest grid moves the middle by less than one of its cells.
+    far = known[id(model.outputs[0])][0]
+    return math.ceil(far + (coarsest if coarsest > 1 else 0))
+
+
+def _step(operation: object) -> tuple[float, float]:
+    """(cells of its input that the operation reaches, growth of a cell)."""
+    if isinstance(operation, layers.Conv2DTranspose):
+        stride = operation.strides[0]
+        return math.ceil((max(operation.kernel_size) - 1) / stride), 1 / stride
+    if isinstance(operation, _CONVOLUTIONS):
+        size = (max(operation.kernel_size) - 1) * max(operation.dilation_rate)
+        return math.ceil(size / 2), operation.strides[0]
+    if isinstance(operation, _POOLING):
+        return math.ceil((max(operation.pool_size) - 1) / 2), operation.strides[0]
+    if isinstance(operation, layers.UpSampling2D):
+        nearest = operation.interpolation == "nearest"
+        return 0 if nearest else 1, 1 / operation.size[0]
+    if isinstance(operation, DoubledPicture):
+        return 1, 0.5
+    if isinstance(operation, keras.Model):
+        return reach(operation), 1
+    return 0, 1

@@ -1,0 +1,189 @@
+"""The authors' PyTorch weights as a Keras model: what `convert` carries over.
+
+It takes state dicts of KupynOrest/DeblurGAN's ResNet generator: the paper's, with two
+convolutions a block, and the later code's, with one; any width and number of blocks.
+The file is read without running code from it. Needs the extra `torch`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from deblurgan_tf.models.deblurgan import resnet_generator
+
+DROPOUT = 0.5  # the authors' rate
+# Kept by the later code's InstanceNorm2d, which the authors never used: they restored
+# without eval(), by the statistics of the picture itself.
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+class ConvertError(ValueError):
+    """A file that cannot be carried over; the message names it and the reason."""
+
+
+class Layout(NamedTuple):
+    """What the names and shapes of the weights tell of the network.
+
+    dropout: whether the blocks hold dropout; None where the names do not tell.
+    """
+
+    width: int
+    blocks: int
+    convolutions: int
+    dropout: bool | None
+
+
+def convert(path: Path, dropout: bool = True) -> keras.Model:
+    """The generator of a PyTorch state dict; restores as the authors' with dropout off.
+
+    dropout: whether it was trained with dropout, the authors' default. It matters for
+        one convolution a block, where their code leaves out the ReLU with the dropout,
+        and the file does not tell; where it tells, it must not contradict.
+
+    The result adds the network's output to its input, as the paper and the authors'
+    --learn_residual do; the weights do not tell whether they were trained so.
+
+    Raises ConvertError for a file that is missing, damaged, would run code, or holds
+    another network, and when PyTorch is not installed.
+    """
+    state = read_state(path)
+    try:
+        layout, names = _layout(state)
+        if layout.dropout and not dropout:
+            raise ConvertError("its blocks have dropout; leave out --no-dropout")
+        generator = _generator(layout, layout.dropout is not False and dropout)
+        _fill(generator, state, names)
+    except ConvertError as error:
+        raise ConvertError(f"{path}: {error}") from None
+    return generator
+
+
+def read_state(path: Path) -> dict[str, np.ndarray]:
+    """Names -> float32 weights, without the running statistics and `module.`.
+
+    Reads with PyTorch's weights_only, which builds tensors and plain containers and
+    refuses all else. Raises ConvertError as `convert` does.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise ConvertError(
+            f"{path}: reading PyTorch weights needs PyTorch; install it with "
+            "pip install 'deblurgan_tf[torch]'"
+        ) from None
+    if not path.is_file():
+        raise ConvertError(f"{path}: is no file")
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    # Damaged archives and pickles raise errors of every kind.
+    except Exception as error:
+        raise ConvertError(
+            f"{path}: holds no weights that can be read without running code "
+            f"({type(error).__name__}). It is damaged, or a whole network was saved: "
+            "save its state_dict() with torch.save"
+        ) from error
+    if not _is_state(loaded) and isinstance(loaded, dict):
+        # A checkpoint: the weights lie beside the optimiser's and others.
+        states = [value for value in loaded.values() if _is_state(value)]
+        loaded = states[0] if len(states) == 1 else None
+    if not _is_state(loaded):
+        raise ConvertError(f"{path}: is no state dict, nor has exactly one in it")
+    state = {}
+    for name, tensor in loaded.items():
+        short = name.removeprefix("module.")
+        if short.rpartition(".")[2] not in _STATISTICS:
+            state[short] = tensor.detach().to(torch.float32).numpy()
+    return state
+
+
+def _is_state(value: Any) -> bool:
+    import torch
+
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(
+            isinstance(name, str) and isinstance(tensor, torch.Tensor)
+            for name, tensor in value.items()
+        )
+    )
+
+
+def _layout(state: dict[str, np.ndarray]) -> tuple[Layout, list[str]]:
+    """The layout, and the names of the convolutions from input to output."""
+    if any(name.endswith(".weight") and state[name].ndim == 1 for name in state):
+        raise ConvertError(
+            "its normalisation has weights (BatchNorm, or InstanceNorm with affine); "
+            "only the authors' default, --norm instance, can be carried over"
+        )
+    inner = sorted(
+        tuple(map(int, found.groups()))
+        for name in state
+        if (found := re.fullmatch(r"model\.(\d+)\.conv_block\.(\d+)\.weight", name))
+    )
+    rows = sorted({row for row, _ in inner})
+    places = {tuple(place for row, place in inner if row == each) for each in rows}
+    kinds = {(): (2, None), (1,): (1, None), (1, 5): (2, False), (1, 6): (2, True)}
+    if "model.1.weight" not in state or len(places) > 1:
+        raise ConvertError(_unknown(state))
+    place = next(iter(places), ())
+    if place not in kinds:
+        raise ConvertError(
+            f"its blocks have convolutions at {', '.join(map(str, place))}; with "
+            "reflection padding they are at 1, at 1 and 5, or at 1 and 6"
+        )
+    first, count = state["model.1.weight"], len(rows)
+    layout = Layout(len(first), count, *kinds[place])
+    # A reflection of 3, three times convolution, norm and ReLU; at the end the same
+    # for two transposed ones, then the last after another reflection.
+    after = 10 + count
+    names = ["model.1", "model.4", "model.7"]
+    names += [
+        f"model.{row}.conv_block.{at}" for row in range(10, after) for at in place
+    ]
+    names += [f"model.{row}" for row in (after, after + 3, after + 7)]
+    wanted = {f"{name}.{part}" for name in names for part in ("weight", "bias")}
+    if wanted != set(state):
+        raise ConvertError(_unknown(state, wanted))
+    return layout, names
+
+
+def _unknown(state: dict[str, np.ndarray], wanted: set[str] | None = None) -> str:
+    strange = sorted(set(state) - wanted if wanted else state)
+    lacking = sorted(wanted - set(state)) if wanted else ["model.1.weight"]
+    what = [f"it has {strange[0]}"] if strange else []
+    what += [f"it lacks {lacking[0]}"] if lacking else []
+    return f"not the ResNet generator of DeblurGAN: {' and '.join(what)}"
+
+
+def _generator(layout: Layout, dropout: bool) -> keras.Model:
+    rate = DROPOUT if dropout else 0.0
+    return resnet_generator(
+        layout.width, layout.blocks, layout.convolutions, dropout=rate
+    )
+
+
+def _fill(
+    generator: keras.Model, state: dict[str, np.ndarray], names: list[str]
+) -> None:
+    kinds = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+    convolutions = [layer for layer in generator.layers if isinstance(layer, kinds)]
+    for name, layer in zip(names, convolutions, strict=True):
+        kernel, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+        # (out, in, h, w) -> (h, w, in, out); of transposed convolutions (in, out, h, w)
+        # -> (h, w, out, in). The same for both, and neither is flipped.
+        weights = [np.moveaxis(kernel, (0, 1), (-1, -2)), bias]
+        for value, variable in zip(weights, layer.weights, strict=True):
+            if value.shape != tuple(variable.shape):
+                raise ConvertError(
+                    f"{name} has the shape {value.shape} here, but "
+                    f"{tuple(variable.shape)} in a generator of this width"
+                )
+            if not np.isfinite(value).all():
+                raise ConvertError(f"{name} holds NaN or infinity")
+        layer.set_weights(weights)

@@ -1,0 +1,1 @@
+"""Number plates in pictures: where they are (`boxes`, `detection`), what they say."""

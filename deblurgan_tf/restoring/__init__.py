@@ -1,0 +1,1 @@
+"""Restore files: pictures, number plates in them and videos, from input to output."""

@@ -1,0 +1,135 @@
+"""One picture or video: the whole of it restored, or its number plates alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.restoring.pipeline import Outcome, failed
+from deblurgan_tf.video import VideoError, restore_video
+
+if TYPE_CHECKING:  # it imports TensorFlow, which --help does without
+    from deblurgan_tf.inference.restorer import Restorer
+    from deblurgan_tf.restoring.plates import RestoredPlate
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What to do with each input.
+
+    plates: restore the plates only: those in `boxes`, or all that are found.
+    read: tell the text of each plate before and after.
+    output: the folder below which each plate's crops are written.
+    """
+
+    restorer: Restorer
+    output: Path
+    plates: bool = False
+    boxes: tuple[Box, ...] = ()
+    read: bool = False
+
+    def picture(
+        self, pixels: np.ndarray, outcome: Outcome, on_part: Callable[[float], object]
+    ) -> np.ndarray:
+        """uint8 or uint16 (H, W, 3) -> the same; fills in `outcome.extra`."""
+        if not self.plates:
+            plan = self.restorer.plan(*pixels.shape[:2])
+            outcome.extra["tiles"] = plan.as_dict()
+            return self.restorer.restore(pixels, on_part)
+        restored, plates = self._plates(pixels)
+        crops = self._save_crops(outcome.job, plates)
+        outcome.extra["plates"] = [
+            {**_as_dict(plate), **files}
+            for plate, files in zip(plates, crops, strict=True)
+        ]
+        return restored
+
+    def video(self, job: Job, on_part: Callable[[float], object]) -> Outcome:
+        """Restores a video frame by frame; whatever fails is told in the outcome."""
+        outcome = Outcome(job)
+        begun = time.perf_counter()
+        seen: list[dict[str, Any]] = []
+        number = 0
+
+        def restore(frame: np.ndarray) -> np.ndarray:
+            if not self.plates:
+                return self.restorer.restore(frame)
+            restored, plates = self._plates(frame)
+            seen.extend({"frame": number, **_as_dict(plate)} for plate in plates)
+            return restored
+
+        def on_frame(done: int, total: int | None) -> None:
+            nonlocal number
+            number = done
+            if total:
+                on_part(min(done / total, 1.0))
+
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            told = restore_video(job.source, job.target, restore, on_frame)
+        except OSError as error:
+            why = f"{job.target}: cannot be written ({error.strerror or error}); check "
+            return failed(outcome, VideoError(f"{why}the folder and the disk"))
+        except Exception as error:
+            return failed(outcome, error)
+        finally:
+            outcome.seconds = time.perf_counter() - begun
+        outcome.status = "restored"
+        outcome.size = (told.size[1], told.size[0])
+        outcome.extra = {
+            "frames": told.frames,
+            "broken_frames": list(told.broken),
+            "codec": told.codec,
+            "left_out": list(told.left_out),
+        }
+        if self.plates:
+            outcome.extra["plates"] = seen
+        else:
+            outcome.extra["tiles"] = self.restorer.plan(*outcome.size).as_dict()
+        return outcome
+
+    def _plates(self, pixels: np.ndarray) -> tuple[np.ndarray, list[RestoredPlate]]:
+        from deblurgan_tf.restoring.plates import restore_plates
+
+        return restore_plates(self.restorer, pixels, self.boxes or None, self.read)
+
+    def _save_crops(
+        self, job: Job, plates: Iterable[RestoredPlate]
+    ) -> list[dict[str, str]]:
+        """Writes plates/NAME-N-before.png and -after.png below the output."""
+        below = job.target.relative_to(self.output)
+        folder = self.output / "plates" / below.parent
+        files = []
+        for number, plate in enumerate(plates, 1):
+            folder.mkdir(parents=True, exist_ok=True)
+            pair = {}
+            for when, pixels in (("before", plate.before), ("after", plate.after)):
+                path = folder / f"{below.name}-{number}-{when}.png"
+                images.write(path, images.Picture(pixels, format="PNG"))
+                pair[f"crop_{when}"] = str(path)
+            files.append(pair)
+        return files
+
+
+def _as_dict(plate: RestoredPlate) -> dict[str, Any]:
+    told: dict[str, Any] = {"box": list(plate.box), "score": _rounded(plate.score)}
+    if plate.text_before is not None:
+        told |= {
+            "text_before": plate.text_before,
+            "confidence_before": _rounded(plate.confidence_before),
+            "text_after": plate.text_after,
+            "confidence_after": _rounded(plate.confidence_after),
+        }
+    return told
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)

@@ -1,0 +1,208 @@
+"""Restore the plates of a photo, each at the size the model knows, nothing else.
+
+Every pixel outside the plates' boxes stays as it is, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.plates.boxes import Box, check_inside, grow
+from deblurgan_tf.plates.detection import find_plates, read_plate
+
+# ResNets for plates are trained on frames of 64x128 with plates of about 90 % of it. A
+# plate is brought to a width in this range (pixels; a plate less than twice as wide
+# as high to half of it in height); inside the range nothing is resampled. Wider is
+# better for weak blur, narrower for strong blur (experiments/plate_detection has the
+# table).
+WORK_WIDTH = (110, 150)
+# The same for a model that finds kernels, in sides of its largest kernel: 171 to 280
+# pixels for kernels of 57.
+WORK_WIDTH_IN_KERNELS = (3.0, 4.9)
+# Found boxes are close to the plate: they are enlarged by these parts of their width
+# and height on each side, so that the soft edge lies off the text. Boxes given by hand
+# are taken as they are.
+GROWTH = (0.06, 0.2)
+# Surroundings that the model sees beside the box, as a part of the work width: blur
+# carries light across the box's edge.
+CONTEXT = 0.15
+# A model that finds kernels finds better ones where it sees more.
+CONTEXT_FOR_KERNELS = 0.6
+FEATHER = 0.12  # of the box's shorter side: how wide the soft edge is, inside the box
+
+
+class Restorer(Protocol):
+    kernel: int | None
+    """Side of the largest kernel that the model finds, pixels; None: it finds none."""
+
+    def restore(self, pixels: np.ndarray) -> np.ndarray:
+        """Restores (H, W, 3) of uint8 or uint16; the result has its size and type."""
+
+
+class RestoredPlate(NamedTuple):
+    """One plate: crops are (box.height, box.width, 3) of the picture's type.
+
+    score: the detector's, None for a box given by hand. Texts and their confidences in
+    [0, 1] are None where reading was not asked for.
+    """
+
+    box: Box
+    score: float | None
+    before: np.ndarray
+    after: np.ndarray
+    text_before: str | None
+    text_after: str | None
+    confidence_before: float | None
+    confidence_after: float | None
+
+
+class PlatesResult(NamedTuple):
+    """The whole picture, and its plates: best first, or in the order of the boxes."""
+
+    pixels: np.ndarray
+    plates: list[RestoredPlate]
+
+
+def restore_plates(
+    restorer: Restorer,
+    pixels: np.ndarray,
+    boxes: Sequence[Box] | None = None,
+    read: bool = False,
+) -> PlatesResult:
+    """Restores the plates of a picture and leaves the rest of it alone.
+
+    pixels: uint8 or uint16 (H, W, 3), RGB; they are not changed. boxes: where the
+    plates are; None finds them. read: read each plate before and after. No plate gives
+    equal pixels and an empty list. Where boxes overlap, the later one lies on top.
+
+    Raises BoxError for a box outside the picture, OcrMissing where finding or reading
+    needs the extra `ocr`, ValueError for other pixels.
+    """
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] != (3,):
+        raise ValueError(
+            f"need uint8 or uint16 pixels (H, W, 3); got {pixels.dtype} {pixels.shape}"
+        )
+    height, width = pixels.shape[:2]
+    places: list[tuple[Box, float | None]]
+    if boxes is None:
+        places = [
+            (_enlarged(box, height, width), score)
+            for box, score in find_plates(_eight_bits(pixels))
+        ]
+    else:
+        places = [(box, None) for box in boxes]
+        for box in boxes:
+            check_inside(box, height, width)
+    result = pixels.copy()
+    plates = []
+    for box, score in places:
+        before = box.cut(pixels).copy()
+        paste(result, box, restore_box(restorer, pixels, box))
+        after = box.cut(result).copy()
+        texts: tuple = (None, None, None, None)
+        if read:
+            was, now = read_plate(_eight_bits(before)), read_plate(_eight_bits(after))
+            texts = (was.text, now.text, was.confidence, now.confidence)
+        plates.append(RestoredPlate(box, score, before, after, *texts))
+    return PlatesResult(result, plates)
+
+
+def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
+    """The box's part, restored at work size: float32 (box.height, box.width, 3).
+
+    What the model changed is scaled back and added to the original, so that a plate
+    that was reduced keeps its finer detail, and a model that changes nothing gives the
+    original exactly. The values may leave the range of the pixels a little.
+    """
+    widths = work_widths(restorer.kernel)
+    scale = work_scale(box, widths)
+    share = CONTEXT if restorer.kernel is None else CONTEXT_FOR_KERNELS
+    room = share * max(widths[0], box.width * scale) / scale
+    around = grow(box, room, room, *pixels.shape[:2])
+    original = around.cut(pixels)
+    small = _resized(original, scale)
+    restored = restorer.restore(small)
+    if restored.shape != small.shape or restored.dtype != small.dtype:
+        raise ValueError(
+            f"the restorer made {restored.dtype} {restored.shape} of {small.dtype} "
+            f"{small.shape}"
+        )
+    change: np.ndarray = restored.astype(np.float32) - small.astype(np.float32)
+    if change.shape != original.shape:
+        size = (original.shape[1], original.shape[0])
+        method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
+        change = cv2.resize(change, size, interpolation=method)
+    inside = Box(box.x - around.x, box.y - around.y, box.width, box.height)
+    return inside.cut(original).astype(np.float32) + inside.cut(change)
+
+
+def work_widths(kernel: int | None) -> tuple[float, float]:
+    """The narrowest and the widest plate for a model whose largest kernel is this."""
+    if kernel is None:
+        return WORK_WIDTH
+    return WORK_WIDTH_IN_KERNELS[0] * kernel, WORK_WIDTH_IN_KERNELS[1] * kernel
+
+
+def work_scale(box: Box, widths: tuple[float, float]) -> float:
+    """By what a box is scaled for the model: 1 where it has a fitting size."""
+    size = max(box.width, 2 * box.height)
+    return float(np.clip(size, *widths)) / size
+
+
+def paste(pixels: np.ndarray, box: Box, values: np.ndarray) -> None:
+    """Puts values (box.height, box.width, 3) into the box of `pixels`, in place.
+
+    The edge is soft, and lies inside the box. Rounded and clipped to the pixels' type.
+    """
+    weight = feather(box, *pixels.shape[:2])[..., None]
+    old = box.cut(pixels).astype(np.float32)
+    mixed = np.rint(old + weight * (values - old))
+    box.cut(pixels)[:] = np.clip(mixed, 0, np.iinfo(pixels.dtype).max)
+
+
+def feather(box: Box, height: int, width: int) -> np.ndarray:
+    """Weights of the new pixels in a box: float32 (box.height, box.width), in (0, 1].
+
+    They rise linearly from the box's edges to 1 over FEATHER of its shorter side. A
+    side of the box on the picture's edge (height, width) has nothing to join: no ramp.
+    """
+    ramp = max(FEATHER * min(box.width, box.height), 1.0)
+    rows = _ramp(box.y, box.height, height, ramp)
+    columns = _ramp(box.x, box.width, width, ramp)
+    return np.minimum(rows[:, None], columns[None, :])
+
+
+def _ramp(start: int, length: int, limit: int, ramp: float) -> np.ndarray:
+    middle = np.arange(length, dtype=np.float32) + 0.5  # of each pixel
+    weight = np.ones(length, np.float32)
+    if start > 0:
+        weight = np.minimum(weight, middle / ramp)
+    if start + length < limit:
+        weight = np.minimum(weight, middle[::-1] / ramp)
+    return weight
+
+
+def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1.0:
+        return pixels
+    size = (
+        max(round(pixels.shape[1] * scale), 1),
+        max(round(pixels.shape[0] * scale), 1),
+    )
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(pixels, size, interpolation=method)
+
+
+def _enlarged(box: Box, height: int, width: int) -> Box:
+    return grow(box, GROWTH[0] * box.width, GROWTH[1] * box.height, height, width)
+
+
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return images.to_uint8(images.to_float(pixels))

@@ -1,0 +1,1 @@
+"""Files on disk: atomic writing, JSON lines, provenance and the package's own files."""

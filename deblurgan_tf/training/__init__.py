@@ -1,0 +1,1 @@
+"""Training: `loop` runs it, `step` is one update of the networks."""

@@ -1,0 +1,70 @@
+"""Validation on fixed whole pictures, each with its own fixed blur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deblurgan_tf import images
+from deblurgan_tf.blur.degradation import Degradation, degrade
+from deblurgan_tf.blur.seeds import VALIDATION, sample_seeds
+from deblurgan_tf.data import Item
+from deblurgan_tf.metrics import pixels as metrics
+
+# uint8 (H, W, 3) -> the same, as `Restorer.restore` does it: large ones in tiles.
+Restore = Callable[[np.ndarray], np.ndarray]
+
+
+class Triplet(NamedTuple):
+    """Pictures of one size, uint8 (H, W, 3)."""
+
+    blurred: np.ndarray
+    restored: np.ndarray
+    sharp: np.ndarray
+
+
+class Validation:
+    """The pictures that are set aside, blurred by kernels that never change."""
+
+    def __init__(self, items: list[Item], degradation: Degradation, seed: int):
+        self.items = items
+        self.degradation = degradation
+        self.seeds = sample_seeds(seed, VALIDATION + np.arange(len(items)))
+
+    def triplets(self, restore: Restore, count: int | None = None) -> Iterator[Triplet]:
+        """Restores the first `count` pictures, or all."""
+        for number, item in enumerate(self.items[:count]):
+            blurred, sharp = item.load()
+            if blurred is None:
+                blurred = self._blurred(sharp, number)
+            yield Triplet(blurred, restore(blurred), sharp)
+
+    def measure(self, restore: Restore) -> dict[str, float]:
+        """Mean PSNR and SSIM, restored and blurred, over the pictures.
+
+        Equal pictures have no finite PSNR; they are left out of its mean, which is
+        100 dB where all are equal.
+        """
+        rows = [
+            {
+                "psnr": metrics.psnr(triplet.restored, triplet.sharp),
+                "ssim": metrics.ssim(triplet.restored, triplet.sharp),
+                "psnr_blurred": metrics.psnr(triplet.blurred, triplet.sharp),
+                "ssim_blurred": metrics.ssim(triplet.blurred, triplet.sharp),
+            }
+            for triplet in self.triplets(restore)
+        ]
+        return {key: _finite_mean([row[key] for row in rows]) for key in rows[0]}
+
+    def _blurred(self, sharp: np.ndarray, number: int) -> np.ndarray:
+        seeds = self.seeds[number : number + 1]
+        values = tf.convert_to_tensor(images.to_float(sharp)[None])
+        return images.to_uint8(degrade(values, self.degradation, seeds)[0].numpy())
+
+
+def _finite_mean(values: list[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else 100.0

@@ -1,0 +1,270 @@
+"""What happens when a visitor does something: one method for each event of the page.
+
+They take the visit's key and plain values, and give plain values for `layout` to show.
+Whatever is wrong with the input is a message in what they give; other exceptions are
+faults of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from deblurgan_tf import images
+from deblurgan_tf.models.files import ModelError
+from deblurgan_tf.plates.boxes import Box, BoxError
+from deblurgan_tf.plates.detection import OcrMissing
+from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
+from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
+from deblurgan_tf.web import PageError, own_blur, pictures, plate_places
+from deblurgan_tf.web.models import Models
+from deblurgan_tf.web.samples import Sample
+from deblurgan_tf.web.visits import Visit, VisitOver, Visits
+
+Advance = Callable[[float, str], object]
+"""Is called with the finished share, in [0, 1], and what is being done."""
+EXPECTED = (PageError, images.PictureError, BoxError, ModelError, OcrMissing)
+NO_PICTURE = "Drop a picture first, or choose a sample."
+NO_PLATE = (
+    "No plate was found. Tap two opposite corners of the plate in the picture, or "
+    "write its place as x,y,w,h."
+)
+NO_OCR = (
+    "Finding and reading plates needs the extra ocr on the server: "
+    "pip install 'deblurgan_tf[ocr]'."
+)
+
+
+@dataclass
+class Answer:
+    """What to show. Paths are files of the visit.
+
+    pair: what the slider compares, left and right. handed_out: the file to download.
+    crops: pictures with their captions. text: what the box for places holds now.
+    """
+
+    message: str = ""
+    failed: bool = False
+    picture: Path | None = None
+    pair: tuple[Path, Path] | None = None
+    handed_out: Path | None = None
+    crops: list[tuple[Path, str]] = field(default_factory=list)
+    text: str = ""
+
+
+class _Leaving:
+    """A restorer that stops before its next picture once the visitor has left."""
+
+    def __init__(self, restorer: Restorer, visit: Visit):
+        self.restorer, self.visit = restorer, visit
+        self.kernel = restorer.kernel
+
+    def restore(self, pixels: np.ndarray) -> np.ndarray:
+        self.visit.check()
+        return self.restorer.restore(pixels)
+
+
+class Handlers:
+    def __init__(self, models: Models, visits: Visits):
+        self.models = models
+        self.visits = visits
+
+    def take(self, key: str, upload: Path) -> Answer:
+        """A file was dropped: it is checked, and becomes the visit's picture."""
+        with _told() as answer:
+            path = self.visits.adopt(key, upload)
+            self._look(self.visits.open(key), path, answer)
+        return answer
+
+    def take_sample(self, key: str, sample: Sample) -> Answer:
+        """The same for a sample."""
+        with _told() as answer:
+            visit = self.visits.open(key)
+            files = {sample.path.name: sample.path.read_bytes()}
+            (path,) = visit.save("picture", files)
+            visit.picture, visit.corner = path, None
+            self._look(visit, path, answer)
+        return answer
+
+    def restore(self, key: str, model: str, advance: Advance) -> Answer:
+        """The whole picture is restored. No picture: nothing to show, no message."""
+        with _told() as answer:
+            visit = self.visits.open(key)
+            if visit.picture is None:
+                return answer
+            picture = pictures.open_picture(visit.picture)
+            pixels = self._restored(visit, model, picture.pixels, advance)
+            answer.pair = self._pair(visit, "restored", picture, pixels)
+            answer.handed_out = self._hand_out(visit, "restored", picture, pixels)
+            told = pictures.described(picture, visit.picture.name)
+            answer.message = f"{told}. Restored by {model}."
+        return answer
+
+    def tap(self, key: str, point: tuple[int, int], text: str) -> Answer:
+        """The visitor tapped the picture at a place of what is shown, x and y."""
+        with _told(Answer(text=text)) as answer:
+            visit, picture = self._picture(key)
+            height, width = picture.pixels.shape[:2]
+            scale = pictures.shown_scale(height, width)
+            x, y = (round(value / scale) for value in point)
+            place = (min(max(x, 0), width), min(max(y, 0), height))
+            answer.text, visit.corner = plate_places.tapped(text, visit.corner, place)
+            answer.message = (
+                "Tap the opposite corner." if visit.corner else "Press Restore plates."
+            )
+            answer.picture = self._marked(visit, picture, answer.text)
+        return answer
+
+    def mark(self, key: str, text: str) -> Answer:
+        """The places were written or cleared: they are drawn."""
+        with _told(Answer(text=text)) as answer:
+            visit, picture = self._picture(key)
+            visit.corner = None
+            answer.picture = self._marked(visit, picture, text)
+        return answer
+
+    def plates(self, key: str, model: str, text: str, advance: Advance) -> Answer:
+        """The plates at the places of the text are restored; none: they are found."""
+        with _told(Answer(text=text)) as answer:
+            visit, picture = self._picture(key)
+            answer.picture = self._marked(visit, picture, text)
+            boxes, ocr = plate_places.boxes_in(text), plate_places.has_ocr()
+            if not boxes and not ocr:
+                raise PageError(f"{NO_OCR} Without it, name the plate's place.")
+            advance(0.0, "looking for plates" if not boxes else "restoring")
+            # As predict does: where plates alone are restored, by the model for them.
+            model = PLATES_MODEL if model == DEFAULT_MODEL else model
+            restorer = self.models.restorer(model)
+            result = restore_plates(
+                _Leaving(restorer, visit), picture.pixels, boxes or None, read=ocr
+            )
+            visit.check()
+            if not result.plates:
+                raise PageError(NO_PLATE)
+            found = [plate.box for plate in result.plates]
+            answer.picture = self._show(visit, picture, result.pixels, found)
+            answer.crops = self._crops(visit, picture, result.plates)
+            answer.handed_out = self._hand_out(visit, "plates", picture, result.pixels)
+            count = len(found)
+            answer.message = (
+                f"{count} plate{'s' if count > 1 else ''} restored by {model}."
+                + ("" if ocr else f" {NO_OCR}")
+            )
+        return answer
+
+    def kernel(self, key: str, settings: own_blur.Settings) -> Path:
+        """The picture of the kernel of these settings."""
+        data = own_blur.kernel_picture(own_blur.make_kernel(settings))
+        return self.visits.open(key).save("kernel", {"kernel.png": data})[0]
+
+    def own_blur(
+        self, key: str, model: str, settings: own_blur.Settings, advance: Advance
+    ) -> Answer:
+        """The visit's picture, taken as sharp, is blurred and restored."""
+        with _told() as answer:
+            visit, picture = self._picture(key)
+            sharp = own_blur.fitted(pictures.eight_bits(picture.pixels))
+            advance(0.0, "blurring")
+            blurred = own_blur.blurred(sharp, own_blur.make_kernel(settings), settings)
+            restored = self._restored(visit, model, blurred, advance)
+            advance(1.0, "comparing")
+            answer.message = own_blur.scores(blurred, restored, sharp)
+            if sharp.shape != picture.pixels.shape:
+                height, width = sharp.shape[:2]
+                answer.message += f" It was reduced to {width}x{height} pixels first."
+            plain = images.Picture(blurred)
+            answer.pair = self._pair(visit, "own", plain, restored)
+            answer.handed_out = self._hand_out(visit, "own", plain, restored)
+        return answer
+
+    def _picture(self, key: str) -> tuple[Visit, images.Picture]:
+        visit = self.visits.open(key)
+        if visit.picture is None:
+            raise PageError(NO_PICTURE)
+        return visit, pictures.open_picture(visit.picture)
+
+    def _look(self, visit: Visit, path: Path, answer: Answer) -> None:
+        """Shows what was taken; forgets it where it is no picture."""
+        try:
+            picture = pictures.open_picture(path)
+            answer.picture = self._show(visit, picture, picture.pixels, ())
+            answer.message = pictures.described(picture, path.name)
+        except Exception:
+            visit.picture = None
+            visit.clear("picture")
+            raise
+
+    def _restored(
+        self, visit: Visit, model: str, pixels: np.ndarray, advance: Advance
+    ) -> np.ndarray:
+        restorer = self.models.restorer(model)
+
+        def on_part(share: float) -> None:
+            visit.check()
+            advance(share, "restoring")
+
+        advance(0.0, "restoring")
+        return restorer.restore(pixels, on_part)
+
+    def _pair(
+        self, visit: Visit, slot: str, picture: images.Picture, restored: np.ndarray
+    ) -> tuple[Path, Path]:
+        files = {
+            "blurred.jpg": pictures.shown(picture.pixels, picture),
+            "restored.jpg": pictures.shown(restored, picture),
+        }
+        before, after = visit.save(f"pair_{slot}", files)
+        return before, after
+
+    def _crops(
+        self, visit: Visit, picture: images.Picture, plates: list[RestoredPlate]
+    ) -> list[tuple[Path, str]]:
+        """Files of the plates, each before and after, and their captions."""
+        files: dict[str, bytes] = {}
+        captions: list[str] = []
+        for number, plate in enumerate(plates, 1):
+            for when, crop in (("blurred", plate.before), ("restored", plate.after)):
+                data = pictures.shown(plate_places.enlarged(crop), picture)
+                files[f"plate-{number}-{when}.jpg"] = data
+            captions += plate_places.captions(number, plate)
+        return list(zip(visit.save("crops", files), captions, strict=True))
+
+    def _hand_out(
+        self, visit: Visit, slot: str, picture: images.Picture, restored: np.ndarray
+    ) -> Path:
+        stem = visit.picture.stem if visit.picture else "picture"
+        data = pictures.handed_out(picture, restored)
+        return visit.save(f"handed_{slot}", {f"{stem}-{slot}.png": data})[0]
+
+    def _marked(self, visit: Visit, picture: images.Picture, text: str) -> Path:
+        boxes = plate_places.boxes_that_parse(text)
+        return self._show(visit, picture, picture.pixels, boxes)
+
+    def _show(
+        self,
+        visit: Visit,
+        picture: images.Picture,
+        pixels: np.ndarray,
+        boxes: list[Box] | tuple[()],
+    ) -> Path:
+        draw = plate_places.marks(boxes, visit.corner)
+        data = pictures.shown(pixels, picture, draw)
+        return visit.save("shown", {"picture.jpg": data})[0]
+
+
+@contextmanager
+def _told(answer: Answer | None = None) -> Iterator[Answer]:
+    """Turns what is wrong with the input into the answer's message."""
+    answer = Answer() if answer is None else answer
+    try:
+        yield answer
+    except MemoryError:
+        answer.message, answer.failed = "Too large for the server's memory.", True
+    except FileNotFoundError:  # the visit ended between two looks at its folder
+        answer.message, answer.failed = str(VisitOver()), True
+    except EXPECTED as error:
+        answer.message, answer.failed = str(error), True

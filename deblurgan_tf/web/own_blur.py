@@ -1,0 +1,111 @@
+"""A blur that the visitor makes with sliders, and how well it is undone."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from deblurgan_tf import images
+from deblurgan_tf.blur import degradation as blur
+from deblurgan_tf.blur import kernels
+from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.web import PageError
+
+LONGEST = 60.0  # pixels: the longest path of a kernel
+MAX_PIXELS = 2_000_000
+"""Larger pictures are reduced to this before they are blurred: a blur of LONGEST is not
+seen in more, and the transforms take 100 bytes a pixel."""
+KERNEL_SHOWN = 256  # pixels: the side of the kernel's picture, about
+
+
+class Settings(NamedTuple):
+    """What the sliders say.
+
+    length: of the camera's path, in pixels. exposure: the part of it that is exposed,
+    in (0, 1]. shake: 0 is a straight line, 0.01 the most that models are trained for
+    (the intensity of Boracchi and Foi). angle: degrees by which the path is turned,
+    counter-clockwise; a straight line lies along it. seed: which path, and which noise.
+    noise: standard deviation in grey levels of 255.
+    """
+
+    length: float = 12.0
+    exposure: float = 1.0
+    shake: float = 0.005
+    angle: float = 0.0
+    seed: int = 0
+    noise: float = 1.0
+
+
+def make_kernel(settings: Settings) -> np.ndarray:
+    """The kernel of the settings: float32 (K, K), K odd, sum 1, centred."""
+    canvas = 2 * math.ceil((settings.length + 2) / 2) + 1
+    kernels.check_fits(settings.length, canvas)
+    intensity = tf.constant([settings.shake], tf.float32)
+    path = kernels.trajectories(intensity, settings.length, [settings.seed, 0]).numpy()
+    # A straight path has a random direction. It is laid along x, so that the angle
+    # says it all.
+    turn = math.radians(settings.angle)
+    if settings.shake == 0:
+        end = path[0, -1] - path[0, 0]
+        turn += math.atan2(end[1], end[0])
+    cosine, sine = math.cos(turn), math.sin(turn)
+    # Rows count downwards, which makes this turn counter-clockwise to the eye.
+    path = path @ np.array([[cosine, -sine], [sine, cosine]], np.float32)
+    exposures = tf.constant([settings.exposure], tf.float32)
+    return kernels.splat(tf.constant(path), exposures, canvas)[0].numpy()
+
+
+def kernel_picture(kernel: np.ndarray) -> bytes:
+    """A PNG of a kernel: white is its largest weight; enlarged in whole steps."""
+    levels = np.rint(kernel / kernel.max() * 255).astype(np.uint8)
+    side = max(KERNEL_SHOWN // len(kernel), 1) * len(kernel)
+    grey = cv2.resize(levels, (side, side), interpolation=cv2.INTER_NEAREST)
+    return images.encode(images.Picture(np.stack([grey] * 3, axis=2)))
+
+
+def fitted(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) of at most MAX_PIXELS, reduced where there are more."""
+    height, width = pixels.shape[:2]
+    scale = math.sqrt(MAX_PIXELS / (height * width))
+    if scale >= 1:
+        return pixels
+    size = (max(math.floor(width * scale), 1), max(math.floor(height * scale), 1))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def blurred(sharp: np.ndarray, kernel: np.ndarray, settings: Settings) -> np.ndarray:
+    """Blurs with the kernel and adds noise: uint8 (H, W, 3) -> the same.
+
+    Raises PageError for a picture that is too small for the kernel.
+    """
+    height, width = sharp.shape[:2]
+    reach = len(kernel) // 2
+    if min(height, width) <= reach:
+        raise PageError(
+            f"A blur of this length needs a picture of more than {reach} pixels a "
+            f"side, but this one has {width}x{height}; make the length smaller"
+        )
+    values = tf.constant(images.to_float(sharp)[None])
+    result = blur.blur(values, tf.constant(kernel[None]))
+    seeds = sample_seeds(settings.seed, np.array([0]))
+    result = blur.add_noise(result, (settings.noise, settings.noise), seeds)
+    return images.to_uint8(result[0].numpy())
+
+
+def scores(blurred: np.ndarray, restored: np.ndarray, sharp: np.ndarray) -> str:
+    """PSNR and SSIM of both against the sharp picture, in words."""
+    before, after = _score(blurred, sharp), _score(restored, sharp)
+    return f"Against the sharp picture: blurred {before}; restored {after}."
+
+
+def _score(pixels: np.ndarray, sharp: np.ndarray) -> str:
+    psnr = metrics.psnr(pixels, sharp)
+    told = "equal" if math.isinf(psnr) else f"PSNR {psnr:.2f} dB"
+    if min(sharp.shape[:2]) < metrics.SSIM_SIDE:
+        return told  # SSIM's window does not fit in
+    return f"{told}, SSIM {metrics.ssim(pixels, sharp):.3f}"

@@ -1,0 +1,58 @@
+"""What the tabs share: components, and answers turned into their values."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from deblurgan_tf.web import PageError
+from deblurgan_tf.web.handlers import Answer
+
+# Gradio sees it as a default value, and gives each call one of its own.
+PROGRESS = gr.Progress()
+
+
+def message_line(name: str) -> gr.HTML:
+    return gr.HTML(said(Answer()), elem_id=name, elem_classes="message-block")
+
+
+def pair_slider(name: str) -> gr.ImageSlider:
+    return gr.ImageSlider(
+        label="Blurred and restored",
+        show_label=False,
+        type="filepath",
+        interactive=False,
+        max_height=640,
+        buttons=["fullscreen"],
+        elem_id=name,
+    )
+
+
+def visit_key(request: gr.Request) -> str:
+    """What tells one open page from another."""
+    if not request.session_hash:
+        raise PageError("the page has no session; load it again")
+    return request.session_hash
+
+
+def said(answer: Answer) -> str:
+    """The message as HTML: a file's name may hold any characters."""
+    kind = "message failed" if answer.failed else "message"
+    return f'<p class="{kind}" role="status">{html.escape(answer.message)}</p>'
+
+
+def path_or_none(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def result_of(answer: Answer) -> list[Any]:
+    """For a slider and its download."""
+    pair = None if answer.pair is None else tuple(map(str, answer.pair))
+    return [pair, download_of(answer.handed_out)]
+
+
+def download_of(path: Path | None) -> Any:
+    return gr.update(value=path_or_none(path), interactive=path is not None)

@@ -1,0 +1,184 @@
+"""The tabs for number plates and for a blur of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from deblurgan_tf.web import own_blur, plate_places
+from deblurgan_tf.web.handlers import NO_OCR, Handlers
+from deblurgan_tf.web.parts import (
+    PROGRESS,
+    download_of,
+    message_line,
+    pair_slider,
+    path_or_none,
+    result_of,
+    said,
+    visit_key,
+)
+
+PLATES_HELP = (
+    "Tap two opposite corners of each plate, or write its place. No place: the plates "
+    "are searched for."
+)
+BLUR_HELP = (
+    "Take a sharp picture, blur it with a kernel of your own, and see how well the "
+    "model undoes it."
+)
+
+
+class PlatesTab:
+    """Where the plates are, and what became of them."""
+
+    def __init__(self) -> None:
+        gr.Markdown(PLATES_HELP + ("" if plate_places.has_ocr() else f" {NO_OCR}"))
+        self.picture = gr.Image(
+            label="Picture and places",
+            show_label=False,
+            type="filepath",
+            interactive=False,
+            buttons=[],
+            elem_id="places",
+        )
+        self.text = gr.Textbox(
+            label="Places: x,y,w,h in pixels, one a line",
+            placeholder="for the sample of the car: 228,220,136,80",
+            lines=2,
+            elem_id="boxes",
+        )
+        with gr.Row():
+            self.clear = gr.Button("Clear the places")
+            self.start = gr.Button("Restore plates", variant="primary")
+        self.message = message_line("plates-message")
+        self.crops = gr.Gallery(
+            label="Plates, blurred and restored",
+            show_label=False,
+            height="auto",
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="crops",
+        )
+        self.save = gr.DownloadButton("Download the picture", interactive=False)
+
+    def connect(self, handlers: Handlers, model: gr.Dropdown, how: dict) -> None:
+        def tap(event: gr.SelectData, text: str, request: gr.Request) -> list[Any]:
+            x, y = event.index
+            answer = handlers.tap(visit_key(request), (x, y), text)
+            return [said(answer), answer.text, path_or_none(answer.picture)]
+
+        def mark(text: str, request: gr.Request) -> list[Any]:
+            answer = handlers.mark(visit_key(request), text)
+            return [said(answer), answer.text, path_or_none(answer.picture)]
+
+        def clear(request: gr.Request) -> list[Any]:
+            return mark("", request)
+
+        def plates(
+            name: str, text: str, request: gr.Request, progress: Any = PROGRESS
+        ) -> list[Any]:
+            answer = handlers.plates(visit_key(request), name, text, progress)
+            crops = [(str(path), caption) for path, caption in answer.crops]
+            picture = path_or_none(answer.picture)
+            return [said(answer), picture, crops, download_of(answer.handed_out)]
+
+        drawn = [self.message, self.text, self.picture]
+        self.picture.select(tap, self.text, drawn, show_progress="hidden")
+        self.text.blur(mark, self.text, drawn, show_progress="hidden")
+        self.clear.click(clear, None, drawn, show_progress="hidden")
+        self.start.click(
+            plates,
+            [model, self.text],
+            [self.message, self.picture, self.crops, self.save],
+            show_progress_on=self.crops,
+            **how,
+        )
+
+
+class BlurTab:
+    """Sliders, their kernel, and the picture blurred by it and restored."""
+
+    def __init__(self) -> None:
+        gr.Markdown(BLUR_HELP)
+        start = own_blur.Settings()
+        with gr.Row(elem_classes="beside"):
+            with gr.Column(scale=2, min_width=240):
+                self.sliders = [
+                    gr.Slider(
+                        1,
+                        own_blur.LONGEST,
+                        start.length,
+                        step=1,
+                        label="Length, pixels",
+                    ),
+                    gr.Slider(
+                        0.1,
+                        1,
+                        start.exposure,
+                        step=0.05,
+                        label="Exposure, part of the path",
+                    ),
+                    gr.Slider(
+                        0,
+                        0.01,
+                        start.shake,
+                        step=0.001,
+                        label="Shake: 0 is a straight line",
+                    ),
+                    gr.Slider(0, 360, start.angle, step=5, label="Angle, degrees"),
+                    gr.Slider(0, 999, start.seed, step=1, label="Path number"),
+                    gr.Slider(0, 20, start.noise, step=0.5, label="Noise, grey levels"),
+                ]
+            with gr.Column(scale=1, min_width=160):
+                self.kernel = gr.Image(
+                    label="Kernel",
+                    show_label=False,
+                    type="filepath",
+                    interactive=False,
+                    buttons=[],
+                    elem_id="kernel",
+                )
+        self.start = gr.Button("Blur and restore", variant="primary")
+        self.message = message_line("blur-message")
+        self.pair = pair_slider("own-pair")
+        self.save = gr.DownloadButton("Download the result", interactive=False)
+
+    def connect(
+        self, page: gr.Blocks, handlers: Handlers, model: gr.Dropdown, how: dict
+    ) -> None:
+        def kernel(request: gr.Request, *values: float) -> str:
+            return str(handlers.kernel(visit_key(request), _settings(values)))
+
+        def start(
+            name: str,
+            request: gr.Request,
+            *values: float,
+            progress: Any = PROGRESS,
+        ) -> list[Any]:
+            settings = _settings(values)
+            answer = handlers.own_blur(visit_key(request), name, settings, progress)
+            return [said(answer), *result_of(answer)]
+
+        gr.on(
+            [page.load, *(slider.change for slider in self.sliders)],
+            kernel,
+            self.sliders,
+            self.kernel,
+            show_progress="hidden",
+            trigger_mode="always_last",
+        )
+        self.start.click(
+            start,
+            [model, *self.sliders],
+            [self.message, self.pair, self.save],
+            show_progress_on=self.pair,
+            **how,
+        )
+
+
+def _settings(values: Sequence[float]) -> own_blur.Settings:
+    """What the sliders say, in their order."""
+    length, exposure, shake, angle, seed, noise = values
+    return own_blur.Settings(length, exposure, shake, angle, int(seed), noise)
