@@ -27,19 +27,19 @@ browser: $(VENV)-browser/installed
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update && apt-get install -y --no-install-recommends chromium; \
 	  else echo "needs chromium: install it (Debian: apt-get install chromium), or name one: make browser CHROMIUM=/path"; exit 2; fi; }
-	$(VENV)-browser/bin/python -m pytest -m browser tests/browser
+	$(VENV)-browser/bin/python -m pytest -m browser tests/web
 
 test-processes: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m processes tests/test_strategies.py
+	$(BIN)/python -m pytest -m processes tests/training/test_distribution.py
 
 test-ray: $(VENV)/installed-ray
-	$(BIN)/python -m pytest -m ray tests/test_batch.py
+	$(BIN)/python -m pytest -m ray tests/batching/test_batch.py
 
 test-load: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m slow -s tests/test_serving_load.py
+	$(BIN)/python -m pytest -m slow -s tests/exporting/test_serving_load.py
 
 test-server: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m slow -s tests/test_serving_real.py
+	$(BIN)/python -m pytest -m slow -s tests/exporting/test_serving_real.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

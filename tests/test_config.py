@@ -1,10 +1,10 @@
 """Configs: what is written is read back, and what cannot be used is refused by name."""
 
 import math
-from pathlib import Path
 
 import pytest
 import yaml
+from helpers.places import ROOT
 
 from deblurgan_tf.config import (
     Config,
@@ -17,9 +17,7 @@ from deblurgan_tf.config import (
     parse,
 )
 
-EXPERIMENTS = sorted(
-    (Path(__file__).parent.parent / "experiments").glob("*/config.yaml")
-)
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*/config.yaml"))
 MIX = [
     {"weight": 2, "source": "folder", "path": "photos", "include": "*/sharp/*"},
     {"weight": 0.5, "source": "plates", "count": None},

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import photo, save
-from made_models import narrow_resnet
+from helpers.networks import narrow_resnet
+from helpers.pictures import photo, save
 from PIL import Image
 from typer.testing import CliRunner
 

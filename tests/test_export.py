@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made import photo, softened
-from made_models import convolutional, narrow_resnet
+from helpers.networks import convolutional, narrow_resnet
+from helpers.pictures import photo, softened
 from typer.testing import CliRunner
 
 from deblurgan_tf import export, images

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
+from helpers.places import REFERENCE, ROOT
 from typer.testing import CliRunner
 
 from deblurgan_tf import images
 from deblurgan_tf.metrics.pixels import psnr
 
-ROOT = Path(__file__).parent.parent
-GOPRO = ROOT.parent / "shared" / "data" / "gopro"
+GOPRO = REFERENCE / "gopro"
 SHARD = 7  # bytes: weights lie across the borders of the files
 
 

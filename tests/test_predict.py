@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tifffile
 import typer
+from helpers.networks import convolutional, narrow_resnet
+from helpers.pictures import photo, save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made import photo, save
-from made_models import convolutional, narrow_resnet
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from made import energy, photo, photos, save
+from helpers.pictures import energy, photo, photos, save
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare

@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from made import energy, paired, photo, photos, save, softened, tiny, values
+from helpers.pictures import energy, paired, photo, photos, save, softened
+from helpers.places import REFERENCE
+from helpers.trainings import tiny, values
 from skimage.metrics import structural_similarity
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorflow.python.framework.config import disable_op_determinism
@@ -33,8 +35,6 @@ from deblurgan_tf.training import loop as training
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.step import new_state
 from deblurgan_tf.training.validation import Validation
-
-REFERENCE = Path(__file__).parents[2] / "shared" / "data"
 
 # Everything that a resumed run could get wrong; no interval divides another.
 FULL = values(
@@ -112,7 +112,8 @@ def straight(experiment, tmp_path_factory):
 # Hangs after step 4 is logged, with half a line and half a checkpoint written.
 HANGING = """
 import time
-from deblurgan_tf import runs, train
+from deblurgan_tf import train
+from deblurgan_tf.training import run_folder as runs
 
 append = runs.append_log
 

@@ -1,0 +1,369 @@
+"""A run's folder keeps everything, loses nothing, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from helpers.trainings import tiny
+
+from deblurgan_tf import config as configs
+from deblurgan_tf.cli.progress import spoken
+from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.step import new_state
+
+# Files.
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "loss.png"
+    path.write_text("old")
+
+    def half(file):
+        file.write_text("ne")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        write_atomically(path, half)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_keeps_the_suffix_and_replaces_the_old_file(tmp_path):
+    path = tmp_path / "generator.keras"
+    path.write_text("old")
+    suffixes = []
+
+    def write(file):
+        suffixes.append(file.suffix)
+        file.write_text("new")
+        assert path.read_text() == "old"
+
+    write_atomically(path, write)
+    assert suffixes == [".keras"]
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# The config of a run.
+
+
+def began(run, config):
+    run.mkdir(exist_ok=True)
+    runs.begin(run, config, [], ["train", "--set", "data.path=my photos"])
+
+
+def test_a_run_describes_its_config_and_its_command(tmp_path):
+    config = tiny()
+    began(tmp_path, config)
+    assert configs.load(tmp_path / "config.yaml") == config
+    described = yaml.safe_load((tmp_path / "command.txt").read_text())
+    assert described["command"] == "train --set 'data.path=my photos'"
+    for key in ("deblurgan_tf", "commit", "tensorflow", "keras", "numpy", "python"):
+        assert described[key], key
+    assert "CPU" in described["devices"] or "NVIDIA" in described["devices"]
+
+
+def test_each_command_of_a_run_is_added_to_the_earlier_ones(tmp_path):
+    began(tmp_path, tiny())
+    runs.begin(tmp_path, tiny(), [], ["train", "again"])
+    text = (tmp_path / "command.txt").read_text()
+    assert text.index("command: train --set") < text.index("command: train again")
+
+
+def test_other_pictures_are_refused_and_named(tmp_path):
+    names = ["training/b.png", "training/two\nlines.png", "validation/a\udcff.png"]
+    runs.check_same_pictures(tmp_path, ["of a run that was not begun"])
+    runs.begin(tmp_path, tiny(), names, ["train"])
+    runs.check_same_pictures(tmp_path, names)
+    with pytest.raises(runs.RunError, match=r"1 new \(the first: training/c\.png\)"):
+        runs.check_same_pictures(tmp_path, [*names, "training/c.png"])
+    with pytest.raises(runs.RunError, match=r"1 gone \(the first: training/b\.png\)"):
+        runs.check_same_pictures(tmp_path, names[1:])
+
+
+def test_a_changed_config_is_refused_and_the_keys_are_named(tmp_path):
+    began(tmp_path, tiny())
+    changed = tiny(
+        seed=5,
+        data={"flip": False},
+        loss={"content": {"l1": 1.0}},
+        train={"learning_rate": 1.0},
+    )
+    with pytest.raises(runs.RunError) as caught:
+        runs.check_unchanged(tmp_path, changed)
+    named = str(caught.value).partition("differs in: ")[2].partition(". Give")[0]
+    assert named.split(", ") == [
+        "data.flip",
+        "loss.content.charbonnier",
+        "loss.content.l1",
+        "seed",
+        "train.learning_rate",
+    ]
+    assert "--run" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"every": {"log": 7, "sample": 8, "validate": 9, "checkpoint": 10}},
+        {"train": {"steps": 7}},
+        {"train": {"steps": 6, "epochs": 9}},
+        {"train": {"steps": None, "epochs": 8}},
+    ],
+)
+def test_other_intervals_and_a_longer_training_are_allowed(tmp_path, changes):
+    began(tmp_path, tiny(train={"steps": 6, "epochs": 8}))
+    changes = {"train": {}} | changes
+    changes["train"] = {"steps": 6, "epochs": 8} | changes["train"]
+    runs.check_unchanged(tmp_path, tiny(**changes))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ({"steps": 6}, {"steps": 5}, "train.steps"),
+        ({"steps": 6, "epochs": 8}, {"steps": 6, "epochs": 7}, "train.epochs"),
+        ({"steps": None, "epochs": 8}, {"steps": 6, "epochs": 8}, "train.steps"),
+    ],
+)
+def test_a_shorter_training_is_refused(tmp_path, before, after, key):
+    began(tmp_path, tiny(train=before))
+    with pytest.raises(runs.RunError, match=f"differs in: {key}"):
+        runs.check_unchanged(tmp_path, tiny(train=after))
+
+
+def test_the_content_losses_that_are_used_are_remembered(tmp_path):
+    assert runs.read_content(tmp_path) is None
+    runs.write_content(tmp_path, {"charbonnier": 50.0}, "no network")
+    assert runs.read_content(tmp_path) == {"charbonnier": 50.0}
+    assert "no network" in (tmp_path / "content.yaml").read_text()
+
+
+# The log.
+
+
+def test_a_log_is_cut_back_to_a_step_and_loses_half_a_line(tmp_path):
+    records = [{"step": step, "generator": step / 3} for step in (2, 4, 6)]
+    records.insert(2, {"step": 4, "psnr": 20.123456789012345})
+    for record in records:
+        runs.append_log(tmp_path, record)
+    path = tmp_path / "log.jsonl"
+    whole = path.read_bytes()
+    with open(path, "ab") as file:
+        file.write(b'{"step": 8, "gener')
+    assert runs.read_log(tmp_path) == records
+    runs.cut_log(tmp_path, 6)
+    assert path.read_bytes() == whole
+    runs.cut_log(tmp_path, 4)
+    assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[:3])
+    runs.cut_log(tmp_path, 0)
+    assert runs.read_log(tmp_path) == []
+
+
+def test_a_run_without_a_log_has_an_empty_one(tmp_path):
+    assert runs.read_log(tmp_path) == []
+    runs.cut_log(tmp_path, 3)
+    assert (tmp_path / "log.jsonl").read_text() == ""
+
+
+def test_a_log_takes_no_nan(tmp_path):
+    with pytest.raises(ValueError):
+        runs.append_log(tmp_path, {"step": 1, "generator": float("nan")})
+    assert runs.read_log(tmp_path) == []
+
+
+# Checkpoints.
+
+
+def variables(state):
+    """Every variable of a state."""
+    owners = [state.generator, state.average, state.generator_optimizer]
+    if state.critic is not None:
+        owners += [state.critic, state.critic_optimizer]
+    found = [state.step, state.sums]
+    for owner in owners:
+        weights = owner.weights if hasattr(owner, "weights") else owner.variables
+        found += [variable.value for variable in weights]
+    return found
+
+
+def scrambled(config, seed):
+    """A state in which every number, the momenta too, is random."""
+    state = new_state(config)
+    rng = np.random.default_rng(seed)
+    for variable in variables(state):
+        if variable.dtype.is_floating:
+            variable.assign(rng.random(variable.shape, np.float32))
+        else:
+            variable.assign(np.full(variable.shape, rng.integers(1, 1000)))
+    return state
+
+
+@pytest.fixture(scope="module")
+def states():
+    """Two states of one config, each with its own numbers."""
+    return scrambled(tiny(), 1), scrambled(tiny(), 2)
+
+
+@pytest.fixture
+def saved(tmp_path, states):
+    """A run with one checkpoint of the first state, and the checkpoint."""
+    states[0].step.assign(30)
+    return tmp_path, runs.save_checkpoint(tmp_path, states[0], {"psnr": 21.5})
+
+
+def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
+    run, path = saved
+    first, second = ([value.numpy() for value in variables(x)] for x in states)
+    momenta = states[0].generator_optimizer.variables
+    assert len(momenta) >= 2 * len(states[0].generator.trainable_variables)
+    changed = [not np.array_equal(a, b) for a, b in zip(first, second, strict=True)]
+    assert all(changed)
+    assert runs.latest_checkpoint(run) == path
+    assert runs.checkpoint_step(path) == 30
+    fresh = new_state(tiny())
+    assert runs.restore_checkpoint(path, fresh) == {"psnr": 21.5}
+    for value, restored in zip(first, variables(fresh), strict=True):
+        assert value.tobytes() == restored.numpy().tobytes()
+
+
+def test_the_newest_two_checkpoints_are_kept(tmp_path, states):
+    for step in (3, 6, 9, 10):
+        states[0].step.assign(step)
+        runs.save_checkpoint(tmp_path, states[0], None)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["step-00000009", "step-00000010"]
+    assert runs.latest_checkpoint(tmp_path).name == "step-00000010"
+
+
+def test_what_a_killed_process_left_half_is_removed_and_never_taken(saved):
+    run, path = saved
+    partial = run / "checkpoints" / ".partial-00000099"
+    partial.mkdir()
+    (partial / "state.index").write_bytes(b"half")
+    assert runs.latest_checkpoint(run) == path
+    assert list((run / "checkpoints").iterdir()) == [path]
+
+
+def test_a_new_run_has_no_checkpoint(tmp_path):
+    assert runs.latest_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "how", ["cut short", "one bit", "garbage", "no index", "no state.json"]
+)
+def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
+    _, path = saved
+    data = path / "state.data-00000-of-00001"
+    if how == "cut short":
+        data.write_bytes(data.read_bytes()[:1000])
+    elif how == "one bit":
+        values = bytearray(data.read_bytes())
+        values[len(values) // 2] ^= 1
+        data.write_bytes(values)
+    elif how == "garbage":
+        data.write_bytes(data.read_bytes()[::-1])
+    elif how == "no index":
+        (path / "state.index").unlink()
+    else:
+        (path / "state.json").unlink()
+    with pytest.raises(runs.RunError, match=f"{path}: cannot be restored") as caught:
+        runs.restore_checkpoint(path, states[1])
+    assert "Remove this folder" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": {"width": 3}},
+        {"model": {"blocks": 2}},
+        {"model": {"blocks": 0}},
+        {"loss": {"adversarial": "none"}},
+    ],
+)
+def test_a_checkpoint_of_other_models_is_refused(saved, other):
+    _, path = saved
+    with pytest.raises(runs.RunError, match=f"{path}: cannot be restored"):
+        runs.restore_checkpoint(path, new_state(tiny(**other)))
+
+
+# One process at a time.
+
+OTHER_PROCESS = """
+import fcntl, sys, time
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(200)
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path):
+    command = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        message = f"{tmp_path}: another process is training"
+        with pytest.raises(runs.RunError, match=message), runs.locked(tmp_path):
+            pass
+        other.kill()  # as by SIGKILL: nothing is tidied up
+    # It is free again, and one holder of it keeps out the next.
+    with (
+        runs.locked(tmp_path),
+        pytest.raises(runs.RunError, match="another"),
+        runs.locked(tmp_path),
+    ):
+        pass
+    assert (tmp_path / ".lock").read_bytes() == b""
+
+
+def test_a_path_in_which_tensorflow_finds_no_checkpoint_is_refused(tmp_path):
+    with (
+        pytest.raises(runs.RunError, match="choose another folder"),
+        runs.locked(tmp_path / "run [2]"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_makes_the_folder_and_is_released_after_an_error(tmp_path):
+    run = tmp_path / "runs" / "new"
+    with pytest.raises(KeyError), runs.locked(run):
+        raise KeyError
+    with runs.locked(run):
+        assert run.is_dir()
+
+
+# Times, as they are shown.
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0:00"),
+        (59.4, "0:59"),
+        (59.6, "1:00"),
+        (65, "1:05"),
+        (3599.7, "1:00:00"),
+        (3700, "1:01:40"),
+        (86399, "23:59:59"),
+        (86400, "1 day, 0:00 h"),
+        (2 * 86400 + 3 * 3600 + 5 * 60 + 59, "2 days, 3:05 h"),
+    ],
+)
+def test_times_are_spoken_as_people_read_them(seconds, text):
+    assert spoken(seconds) == text
+
+
+def test_the_stored_best_is_plain_json(saved):
+    _, path = saved
+    stored = json.loads(Path(path / "state.json").read_text())
+    assert stored == {"step": 30, "best": {"psnr": 21.5}}

@@ -1,0 +1,594 @@
+"""What the demo's page does, without Gradio and without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from helpers.networks import narrow_resnet
+from helpers.pictures import photo, save
+from PIL import Image
+from typer.testing import CliRunner
+
+from deblurgan_tf import demo, images
+from deblurgan_tf.blur import kernels
+from deblurgan_tf.plates.boxes import Box, BoxError, FoundPlate
+from deblurgan_tf.web import PageError, own_blur, pictures, plate_places, visits
+from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
+from deblurgan_tf.web.inside import InsideOnly
+from deblurgan_tf.web.models import Models
+from deblurgan_tf.web.own_blur import Settings
+from deblurgan_tf.web.samples import samples
+from deblurgan_tf.web.visits import VisitOver, Visits
+
+
+def ignored(share, what):
+    """Progress that nobody looks at."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "narrow.keras"
+    narrow_resnet().save(path)
+    return Models(str(path))
+
+
+@pytest.fixture
+def page(models, tmp_path):
+    return Handlers(models, Visits(tmp_path / "uploads"))
+
+
+def upload(page, name, data):
+    """What Gradio leaves behind when a visitor drops a file."""
+    folder = page.visits.root / str(abs(hash(data)))
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+def png(pixels):
+    return images.encode(images.Picture(pixels))
+
+
+def files(page):
+    return [path for path in page.visits.root.rglob("*") if path.is_file()]
+
+
+# The command.
+
+
+def said(*arguments):
+    result = CliRunner().invoke(demo.app, [*arguments])
+    assert "Traceback" not in result.output
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_help_needs_neither_gradio_nor_tensorflow():
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from deblurgan_tf.demo import app\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
+        "assert result.exit_code == 0 and '--port' in result.output\n"
+        "heavy = {'gradio', 'tensorflow', 'keras'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_taken_port_is_told_before_anything_is_loaded():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, output = said("--port", str(port), "--model", "nowhere")
+    assert code == 2
+    assert f"--port {port}" in output and "choose another --port" in output
+
+
+def test_a_host_that_is_not_ours_is_told():
+    code, output = said("--host", "192.0.2.1", "--port", "7999")
+    assert code == 2 and "192.0.2.1" in output
+
+
+def test_a_missing_extra_is_told_with_the_command(monkeypatch):
+    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
+    code, output = said("--port", str(free_port()))
+    assert code == 2 and "pip install 'deblurgan_tf[demo]'" in output
+
+
+def test_a_model_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: object())
+    code, output = said("--model", "nowhere", "--port", str(free_port()))
+    assert code == 2 and "nowhere" in output and "--model" in output
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# Visits: nothing is kept.
+
+
+def test_a_visit_keeps_one_picture_and_leaves_nothing(page):
+    for number in range(2):
+        name = f"{number}.png"
+        page.take("one", upload(page, name, png(photo(20, 30, number))))
+        page.restore("one", "narrow.keras", ignored)
+        page.kernel("one", Settings())
+        kept = [path.name for path in files(page)]
+        assert kept.count(name) == 1 and f"{number}-restored.png" in kept
+    assert not any(name.startswith("0") for name in kept)
+    page.visits.close("one")
+    assert files(page) == [] and len(page.visits) == 0
+
+
+def test_a_result_that_comes_after_its_visitor_has_left_is_dropped(page):
+    visit = page.visits.open("one")
+    page.visits.close("one")
+    with pytest.raises(VisitOver):
+        visit.save("late", {"late.png": b"late"})
+    assert files(page) == []
+
+
+def test_work_ends_when_its_visitor_leaves(page):
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+
+    def leave(share, what):
+        page.visits.close("one")
+
+    answer = page.restore("one", "narrow.keras", leave)
+    assert answer.failed and answer.pair is None
+    assert files(page) == []
+
+
+def test_idle_visits_and_stray_uploads_are_swept(page):
+    now = time.monotonic()
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+    stray = upload(page, "b.png", png(photo(20, 30, 1)))
+    page.visits.sweep(now + 60)
+    assert stray.exists() and len(page.visits) == 1
+    page.visits.sweep(now + visits.STRAY + 60)
+    assert not stray.exists() and len(page.visits) == 1
+    page.visits.sweep(now + visits.IDLE + 60)
+    assert files(page) == [] and len(page.visits) == 0
+    # The page may still be open: the next picture starts anew.
+    assert page.restore("one", "narrow.keras", ignored).message == ""
+    assert page.plates("one", "narrow.keras", "1,1,9,9", ignored).message == NO_PICTURE
+    again = upload(page, "a.png", png(photo(20, 30, 0)))
+    assert not page.take("one", again).failed
+
+
+def test_only_uploads_are_taken(page, tmp_path):
+    secret = save(tmp_path / "secret.png", photo(20, 30, 0))
+    answer = page.take("one", page.visits.root / ".." / "secret.png")
+    assert answer.failed and "was not uploaded" in answer.message
+    assert secret.exists()
+    page.take("other", upload(page, "a.png", png(photo(20, 30, 0))))
+    theirs = page.visits.open("other").picture
+    assert page.take("one", theirs).failed
+    assert theirs.exists()
+
+
+def test_two_visitors_with_the_same_file_do_not_disturb_each_other(page):
+    data = png(photo(20, 30, 0))
+    first, second = upload(page, "a.png", data), upload(page, "b.png", data)
+    assert first.parent == second.parent
+    assert not page.take("one", first).failed
+    assert not page.take("two", second).failed
+    page.visits.close("one")
+    assert page.restore("two", "narrow.keras", ignored).pair is not None
+
+
+# What is dropped.
+
+
+def header_only(width, height):
+    """A PNG that says it is large, and holds next to nothing."""
+
+    def chunk(kind, data):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size)
+    return start + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def animation():
+    frames = [Image.fromarray(photo(8, 8, n)) for n in range(3)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("notes.jpg", b"no picture at all", "not a picture of a known format"),
+        ("empty.png", b"", "empty"),
+        ("half.png", png(photo(40, 40, 0))[:900], "damaged or cut short"),
+        ("huge.png", header_only(12000, 12000), "144 megapixels"),
+        ("moving.gif", animation(), "an animation"),
+    ],
+)
+def test_bad_input_gets_its_answer_and_is_forgotten(page, name, data, words):
+    page.take("one", upload(page, "good.png", png(photo(20, 30, 0))))
+    answer = page.take("one", upload(page, name, data))
+    assert answer.failed and words in answer.message
+    assert answer.message.startswith(name)  # and not by a path of the server
+    assert answer.picture is None
+    assert page.restore("one", "narrow.keras", ignored).pair is None
+    assert page.own_blur("one", "narrow.keras", Settings(), ignored).failed
+    assert name not in [path.name for path in files(page)]
+
+
+def test_a_file_of_too_many_bytes_is_refused(page, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_BYTES", 2**20)
+    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), np.uint8)
+    answer = page.take("one", upload(page, "noise.png", png(noise)))
+    assert answer.failed and "noise.png: has 2 MB" in answer.message
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (40, 1), (20, 30)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_handed_out_is_what_the_model_makes(page, shape, dtype):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, np.iinfo(dtype).max + 1, (*shape, 3), dtype)
+    alpha = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    data = images.encode(images.Picture(pixels, alpha=alpha))
+    taken = page.take("one", upload(page, "a b.png", data))
+    assert f"{shape[1]}x{shape[0]} pixels" in taken.message
+    assert ("16 bits" in taken.message) == (dtype == np.uint16)
+    answer = page.restore("one", "narrow.keras", ignored)
+    assert not answer.failed and answer.handed_out.name == "a b-restored.png"
+    result = images.read(answer.handed_out)
+    wanted = page.models.restorer("narrow.keras").restore(pixels)
+    np.testing.assert_array_equal(result.pixels, wanted)
+    np.testing.assert_array_equal(result.alpha, alpha)
+
+
+def test_pictures_are_shown_upright_and_reduced(page):
+    pixels = np.zeros((1000, 2000, 3), np.uint8)
+    pixels[:, 1000:] = 255
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: right becomes bottom
+    Image.fromarray(pixels).save(out, "JPEG", exif=exif)
+    answer = page.take("one", upload(page, "a.jpg", out.getvalue()))
+    assert "1000x2000 pixels" in answer.message
+    shown = images.read_rgb(answer.picture)
+    assert shown.shape == (1600, 800, 3)
+    assert shown[100, 400].max() < 10 and shown[1500, 400].min() > 245
+
+
+def test_small_pictures_are_shown_in_whole_steps():
+    pixels = photo(64, 128, 0)
+    shown = images.decode_rgb(pictures.shown(pixels), "shown")
+    assert shown.shape == (192, 384, 3)
+    assert np.abs(shown[1::3, 1::3].astype(int) - pixels).mean() < 6  # JPEG
+
+
+def test_the_samples_are_there_small_and_good(page):
+    found = samples()
+    assert sum(sample.path.stat().st_size for sample in found) < 400_000
+    credits = (found[0].path.parent / "README.md").read_text()
+    for sample in found:
+        assert sample.path.name in credits
+        assert not page.take_sample("one", sample).failed
+
+
+# Nothing is fetched from elsewhere.
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/gradio_api/file=http://example.org/a.png", True),
+        ("/gradio_api/file=HTTPS://example.org/a.png", True),
+        ("/gradio_api/proxy=https://example.org/", True),
+        ("/gradio_api/process_recording", True),
+        ("/gradio_api/file=/tmp/visits/http.png", False),
+        ("/", False),
+    ],
+)
+def test_the_server_fetches_nothing_for_a_visitor(path, refused):
+    passed, sent = [], []
+
+    async def app(scope, receive, send):
+        passed.append(scope["path"])
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(InsideOnly(app)({"type": "http", "path": path}, None, send))
+    assert passed == ([] if refused else [path])
+    assert [m["status"] for m in sent if "status" in m] == ([404] if refused else [])
+
+
+# Models.
+
+
+def test_visitors_see_names_and_no_paths(models):
+    assert models.names == ["narrow.keras", "photos", "plates", "plates_quick"]
+    with pytest.raises(PageError, match="plates_quick"):
+        models.restorer("/etc/passwd")
+    assert models.restorer("plates_quick") is models.restorer("plates_quick")
+
+
+def test_an_unknown_model_is_an_answer(page):
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+    answer = page.restore("one", "../secret", ignored)
+    assert answer.failed and answer.pair is None
+
+
+# Plates.
+
+
+def test_two_taps_make_a_place():
+    text, corner = plate_places.tapped("1,2,3,4", None, (30, 40))
+    assert (text, corner) == ("1,2,3,4", (30, 40))
+    for opposite in ((10, 60), (10, 20)):
+        text, corner = plate_places.tapped("1,2,3,4\n", (30, 40), opposite)
+        assert corner is None
+        assert plate_places.boxes_in(text) == [
+            Box(1, 2, 3, 4),
+            Box(10, min(40, opposite[1]), 20, 20),
+        ]
+    assert plate_places.tapped("", (30, 40), (30, 90)) == ("", (30, 90))
+
+
+def test_taps_are_places_of_the_picture_not_of_what_is_shown(page):
+    page.take("one", upload(page, "a.png", png(photo(100, 3200, 0))))
+    assert page.tap("one", (100, 10), "").message == "Tap the opposite corner."
+    answer = page.tap("one", (1600, 50), "")  # the picture's corner
+    assert answer.text == "200,20,3000,80"
+    page.take("one", upload(page, "b.png", png(photo(64, 128, 0))))
+    page.tap("one", (30, 30), "")
+    assert page.tap("one", (90, 60), "").text == "10,10,20,10"
+
+
+def test_places_are_drawn_around_their_pixels():
+    pixels = np.zeros((100, 200, 3), np.uint8)
+    plate_places.marks([Box(50, 40, 60, 20)])(pixels, 1.0)
+    assert not pixels[40:60, 50:110].any()
+    assert (pixels[39, 50:110] == plate_places.COLOUR).all()
+    assert (pixels[40:60, 110] == plate_places.COLOUR).all()
+
+
+@pytest.fixture
+def no_ocr(monkeypatch):
+    monkeypatch.setattr(plate_places, "has_ocr", lambda: False)
+
+
+def test_plates_at_written_places_without_the_ocr(page, no_ocr):
+    pixels = photo(80, 160, 0)
+    page.take("one", upload(page, "car.png", png(pixels)))
+    answer = page.plates(
+        "one", "narrow.keras", "20,10,60,30\n\n 100,40,40,20 ", ignored
+    )
+    assert not answer.failed
+    assert answer.message == f"2 plates restored by narrow.keras. {NO_OCR}"
+    names = [name for _, name in answer.crops]
+    assert names == ["1 blurred", "1 restored", "2 blurred", "2 restored"]
+    result = images.read_rgb(answer.handed_out)
+    outside = np.ones(pixels.shape[:2], bool)
+    outside[10:40, 20:80] = outside[40:60, 100:140] = False
+    np.testing.assert_array_equal(result[outside], pixels[outside])
+    assert (result != pixels).any()
+
+
+def test_plates_have_a_model_of_their_own_in_place_of_the_one_for_photos(
+    page, models, no_ocr, monkeypatch
+):
+    narrow, asked = models.restorer("narrow.keras"), []
+    monkeypatch.setattr(models, "restorer", lambda name: asked.append(name) or narrow)
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    for chosen, used in (("photos", "plates"), ("plates_quick", "plates_quick")):
+        answer = page.plates("one", chosen, "20,10,60,30", ignored)
+        assert f"1 plate restored by {used}." in answer.message
+        assert asked.pop() == used and not asked
+
+
+def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+
+    def leave(share, what):
+        page.visits.close("one")
+
+    answer = page.plates("one", "narrow.keras", "20,10,60,30", leave)
+    assert answer.failed and answer.crops == []
+    assert files(page) == []
+
+
+def test_plates_cannot_be_found_without_the_ocr(page, no_ocr):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    answer = page.plates("one", "narrow.keras", "", ignored)
+    assert answer.failed and "deblurgan_tf[ocr]" in answer.message
+
+
+def test_plates_that_are_found_and_read(page, monkeypatch):
+    from deblurgan_tf.plates import detection as plates
+    from deblurgan_tf.restoring import plates as plate_restoration
+
+    found = [FoundPlate(Box(20, 10, 60, 30), 0.9)]
+    readings = iter([plates.Reading("AB12", 0.5), plates.Reading("", 0.0)])
+    monkeypatch.setattr(plate_places, "has_ocr", lambda: True)
+    monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: found)
+    monkeypatch.setattr(plate_restoration, "read_plate", lambda crop: next(readings))
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    answer = page.plates("one", "narrow.keras", "", ignored)
+    assert not answer.failed
+    names = [name for _, name in answer.crops]
+    assert names == ["1 blurred: AB12 (50% sure)", "1 restored: nothing read"]
+    found.clear()
+    answer = page.plates("one", "narrow.keras", "", ignored)
+    assert answer.message == NO_PLATE and answer.crops == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1,2,3", "a box is x,y,w,h"),
+        ("150,70,60,30", "not inside the picture"),
+        ("1,2,3,4\n" * 21, "at most 20 places at a time; there are 21"),
+    ],
+)
+def test_wrong_places_are_told_and_kept(page, no_ocr, text, words):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    answer = page.plates("one", "narrow.keras", text, ignored)
+    assert answer.failed and words in answer.message
+    assert answer.text == text and answer.picture is not None
+
+
+def test_boxes_that_are_being_written_are_not_drawn():
+    assert plate_places.boxes_that_parse("1,2,3,4\n1,2") == []
+    with pytest.raises(BoxError):
+        plate_places.boxes_in("1,2,3,4\n1,2")
+
+
+# A blur of one's own.
+
+
+@pytest.mark.parametrize("length", [1.0, 12.0, 13.0, own_blur.LONGEST])
+@pytest.mark.parametrize("shake", [0.0, 0.01])
+def test_a_kernel_is_one(length, shake):
+    kernel = own_blur.make_kernel(Settings(length=length, shake=shake, seed=3))
+    side = len(kernel)
+    assert kernel.shape == (side, side) and side % 2 == 1
+    assert kernel.min() >= 0 and kernel.sum() == pytest.approx(1, abs=1e-5)
+    rows, columns = np.mgrid[:side, :side]
+    for axis in (rows, columns):
+        assert (axis * kernel).sum() == pytest.approx(side // 2, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("angle", [0, 30, 90, 135])
+def test_a_straight_line_lies_along_its_angle(angle, seed):
+    kernel = own_blur.make_kernel(Settings(20, 1.0, 0.0, angle, seed))
+    middle = len(kernel) // 2
+    rows, columns = np.mgrid[: len(kernel), : len(kernel)]
+    x, y = columns - middle, middle - rows  # y upwards
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    along = (kernel * (cosine * x + sine * y) ** 2).sum()
+    across = (kernel * (cosine * y - sine * x) ** 2).sum()
+    # Sharing a point between its four pixels adds a variance of at most 1/4.
+    assert along == pytest.approx(20**2 / 12, abs=0.3)
+    assert across < 0.3
+
+
+def test_the_angle_turns_a_shaken_path_counter_clockwise():
+    straight, turned = (
+        own_blur.make_kernel(Settings(30, 1.0, 0.005, angle, 5)) for angle in (0, 90)
+    )
+    np.testing.assert_allclose(turned, np.rot90(straight), atol=2e-4)
+
+
+def test_exposure_shortens_the_path():
+    long, short = (
+        own_blur.make_kernel(Settings(30, exposure, 0.0)) for exposure in (1.0, 0.5)
+    )
+    assert np.count_nonzero(short.sum(axis=0)) == pytest.approx(
+        np.count_nonzero(long.sum(axis=0)) / 2, abs=2
+    )
+
+
+def test_the_seed_chooses_the_path():
+    one, same, other = (
+        own_blur.make_kernel(Settings(30, seed=seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_blurring_is_a_convolution_with_noise():
+    sharp = photo(60, 80, 0)
+    settings = Settings(length=12, shake=0.005, noise=0.0, seed=4)
+    kernel = own_blur.make_kernel(settings)
+    blurred = own_blur.blurred(sharp, kernel, settings)
+    wanted = cv2.filter2D(
+        sharp.astype(np.float32),
+        -1,
+        kernel[::-1, ::-1],
+        borderType=cv2.BORDER_REFLECT_101,
+    )
+    assert np.abs(blurred - wanted).max() <= 0.51  # rounding
+    noisy = own_blur.blurred(sharp, kernel, settings._replace(noise=5.0))
+    inside = (wanted > 30) & (wanted < 225)
+    assert np.std((noisy - wanted)[inside]) == pytest.approx(5.0, rel=0.05)
+
+
+def test_the_kernels_picture_shows_its_weights():
+    kernel = own_blur.make_kernel(Settings(20, 1.0, 0.0, 0))
+    picture = images.decode_rgb(own_blur.kernel_picture(kernel), "kernel")
+    step = len(picture) // len(kernel)
+    assert len(picture) >= own_blur.KERNEL_SHOWN - len(kernel)
+    np.testing.assert_allclose(
+        picture[::step, ::step, 0] / 255, kernel / kernel.max(), atol=0.5 / 255 + 1e-6
+    )
+
+
+def test_an_own_blur_is_restored_and_scored(page):
+    sharp = photo(60, 80, 0)
+    page.take("one", upload(page, "sharp.png", png(sharp)))
+    settings = Settings(length=12)
+    answer = page.own_blur("one", "narrow.keras", settings, ignored)
+    assert not answer.failed
+    blurred = own_blur.blurred(sharp, own_blur.make_kernel(settings), settings)
+    restored = page.models.restorer("narrow.keras").restore(blurred)
+    np.testing.assert_array_equal(images.read_rgb(answer.handed_out), restored)
+    mean = np.mean((blurred.astype(float) - sharp) ** 2)
+    assert f"blurred PSNR {10 * np.log10(255**2 / mean):.2f} dB" in answer.message
+    assert answer.message.count("SSIM") == 2
+
+
+def test_a_large_picture_is_reduced_for_an_own_blur(page, monkeypatch):
+    monkeypatch.setattr(own_blur, "MAX_PIXELS", 5_000)
+    page.take("one", upload(page, "sharp.png", png(photo(100, 200, 0))))
+    answer = page.own_blur("one", "narrow.keras", Settings(length=5), ignored)
+    assert "reduced to 100x50 pixels" in answer.message
+    assert images.read_rgb(answer.handed_out).shape == (50, 100, 3)
+
+
+def test_a_picture_smaller_than_the_blur_is_told(page):
+    page.take("one", upload(page, "dot.png", png(photo(1, 1, 0))))
+    answer = page.own_blur("one", "narrow.keras", Settings(length=12), ignored)
+    assert answer.failed and "more than 7 pixels a side" in answer.message
+
+
+def test_equal_pictures_and_tiny_ones_have_scores():
+    tiny = photo(5, 5, 0)
+    told = own_blur.scores(tiny, tiny, tiny)
+    assert told == "Against the sharp picture: blurred equal; restored equal."
+
+
+def test_the_longest_slider_fits_its_canvas():
+    canvas = len(own_blur.make_kernel(Settings(length=own_blur.LONGEST)))
+    kernels.check_fits(own_blur.LONGEST, canvas)
+
+
+def test_progress_is_told(page):
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+    told = []
+    page.restore("one", "narrow.keras", lambda share, what: told.append((share, what)))
+    assert told[0] == (0.0, "restoring") and told[-1] == (1.0, "restoring")
+
+
+def test_the_page_names_no_path_of_the_server(page):
+    """Messages are read by strangers."""
+    path = upload(page, "gone.png", png(photo(20, 30, 0)))
+    os.remove(path)
+    answer = page.take("one", path)
+    assert answer.failed and str(page.visits.root) not in answer.message
