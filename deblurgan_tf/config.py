@@ -96,7 +96,7 @@ class Data(Section):
     ] = (128, 192)
     flip: bool = True  # left to right, half of the samples; not for text
     # strength of random brightness, contrast and colour, 0 to 1
-    tone: Annotated[float, Field(ge=0, le=1)] = 0.0
+    color_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     # pixels of the surroundings that are blurred with a crop and cut away then, so that
     # borders hold light from outside; 0: borders are reflected
     margin: Annotated[int, Field(ge=0)] = 0
@@ -145,7 +145,7 @@ class Blur(Section):
     ] = (0.0, 2.0)
     # the sharp picture is softened first, by a Gaussian of a deviation drawn between
     # these; pixels
-    softness: Annotated[
+    presmoothing: Annotated[
         tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0, le=3)]],
         AfterValidator(_range),
     ] = (0.0, 0.0)

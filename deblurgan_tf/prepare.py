@@ -102,7 +102,7 @@ def blur(
     )  # fmt: skip
     jobs = _gathered(sharp, output)
     import_tensorflow()
-    from deblurgan_tf.data.holdout import set_aside
+    from deblurgan_tf.data.holdout import hold_out
     from deblurgan_tf.preparation import pair_making, pairs_folder
     from deblurgan_tf.preparation.tables import TableError
 
@@ -110,7 +110,7 @@ def blur(
     try:
         sharps = pairs_folder.named(jobs, output)
         if count is not None:
-            chosen = set_aside((each.name for each in sharps), count)
+            chosen = hold_out((each.name for each in sharps), count)
             sharps = [each for each in sharps if each.name in chosen]
         pairs_folder.begin(
             output, recipe, shlex.join(["deblurgan_tf.prepare", *sys.argv[1:]])

@@ -19,7 +19,7 @@ from deblurgan_tf.images import to_float, to_uint8
 
 # They tell the uses of a sample's seed apart (layers.py uses small numbers).
 KERNEL_SALT, STRENGTH_SALT, NOISE_SALT = 1001, 1002, 1003
-TONE_SALT, SOFTNESS_SALT, JPEG_SALT, MARGIN_SALT = 1005, 1006, 1007, 1008
+COLOR_JITTER_SALT, PRESMOOTHING_SALT, JPEG_SALT, MARGIN_SALT = 1005, 1006, 1007, 1008
 VARYING_SALT, MASK_SALT, OTHER_SALT = 1009, 1010, 1011
 
 
@@ -29,10 +29,10 @@ class Degradation(NamedTuple):
     kernels: tf.Tensor  # (count, canvas, canvas)
     noise: tuple[float, float]  # standard deviation, grey levels of 255
     gamma: float
-    softness: tuple[float, float] = (0.0, 0.0)  # deviation of a Gaussian, pixels
+    presmoothing: tuple[float, float] = (0.0, 0.0)  # deviation of a Gaussian, pixels
     jpeg: tuple[int, int] | None = None  # qualities
     varying: float = 0.0  # share of the samples
-    tone: float = 0.0
+    color_jitter: float = 0.0
     margin: int = 0
 
 
@@ -46,7 +46,7 @@ class Degraded(NamedTuple):
 
 
 def degradation(
-    config: Blur, seed: int, tone: float = 0.0, margin: int = 0
+    config: Blur, seed: int, color_jitter: float = 0.0, margin: int = 0
 ) -> Degradation:
     """Makes the bank of kernels that the config describes."""
     kernels = kernel_bank(
@@ -62,10 +62,10 @@ def degradation(
         kernels,
         config.noise,
         config.gamma,
-        config.softness,
+        config.presmoothing,
         config.jpeg,
         config.varying,
-        tone,
+        color_jitter,
         margin,
     )
 
@@ -88,7 +88,9 @@ def training_pairs(sharp: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> Degr
     sharp: float32 (N, H, W, 3) in [-1, 1]; seeds: integers (N,), one per sample. The
     results are smaller by `how.margin`.
     """
-    sharp = soften(change_tone(sharp, how.tone, seeds), how.softness, seeds)
+    sharp = presmooth(
+        jitter_color(sharp, how.color_jitter, seeds), how.presmoothing, seeds
+    )
     kernels = draw_kernels(how.kernels, seeds)
     blurred = blur(sharp, kernels, how.gamma)
     invariant = uniform(seeds, 1, VARYING_SALT)[:, 0] >= how.varying
@@ -125,7 +127,7 @@ def _photographed(blurred: tf.Tensor, how: Degradation, seeds: tf.Tensor) -> tf.
     return compress(noisy, how.jpeg, seeds)
 
 
-def change_tone(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tensor:
+def jitter_color(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tensor:
     """Random contrast, brightness and colour, in this order; (N, H, W, 3) in [-1, 1].
 
     With strength 1 contrast falls to 0.3 or rises to 1.2, brightness moves by up to 0.7
@@ -133,7 +135,7 @@ def change_tone(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tenso
     """
     if strength == 0.0:
         return sharp
-    draws = 2.0 * uniform(seeds, 5, TONE_SALT) - 1.0
+    draws = 2.0 * uniform(seeds, 5, COLOR_JITTER_SALT) - 1.0
     contrast = 1.0 + strength * tf.where(
         draws[:, 0] < 0.5, 0.7 * (draws[:, 0] - 0.5) / 1.5, 0.4 * (draws[:, 0] - 0.5)
     )
@@ -145,15 +147,15 @@ def change_tone(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tenso
     return tf.clip_by_value(changed + place[:, None, None, None], -1.0, 1.0)
 
 
-def soften(
-    sharp: tf.Tensor, softness: tuple[float, float], seeds: tf.Tensor
+def presmooth(
+    sharp: tf.Tensor, deviations: tuple[float, float], seeds: tf.Tensor
 ) -> tf.Tensor:
     """Blurs each picture by a small Gaussian: real ones are never as sharp as drawn
-    ones. softness: its deviation is drawn between these, pixels."""
-    if softness[1] == 0.0:
+    ones. deviations: their standard deviation lies between these, pixels."""
+    if deviations[1] == 0.0:
         return sharp
-    low, high = softness
-    deviation = low + (high - low) * uniform(seeds, 1, SOFTNESS_SALT)
+    low, high = deviations
+    deviation = low + (high - low) * uniform(seeds, 1, PRESMOOTHING_SALT)
     reach = math.ceil(3 * high)
     offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
     bell = tf.exp(-0.5 * tf.square(offsets / tf.maximum(deviation, 0.05)))

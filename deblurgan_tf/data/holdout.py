@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 
-def set_aside(names: Iterable[str], count: int) -> set[str]:
+def hold_out(names: Iterable[str], count: int) -> set[str]:
     """The `count` names with the smallest hashes, the same on every machine."""
     return set(sorted(names, key=_hash)[:count])
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf.data.holdout import set_aside
+from deblurgan_tf.data.holdout import hold_out
 
 Crop = tuple[int, int]  # height, width
 # (blurred or None where it is to be made, sharp), uint8 (H, W, 3)
@@ -52,7 +52,7 @@ class Source(Protocol):
 
     @property
     def validation(self) -> list[Item]:
-        """The pictures that are set aside."""
+        """The pictures that are held out."""
 
     @property
     def size(self) -> int | None:
@@ -172,14 +172,14 @@ def _order(seed: int, epoch: int, size: int) -> np.ndarray:
 
 
 def split(items: list[Item], count: int, origin: str) -> Items:
-    """Sets `count` items aside for validation; raises DataError if none is left."""
+    """Holds `count` items out for validation; raises DataError if none is left."""
     if len(items) <= count:
         raise DataError(
             f"{origin}: {len(items)} pictures, of which data.validation sets {count} "
             "aside: none is left to train on; add pictures or lower data.validation"
         )
-    aside = set_aside((item.name for item in items), count)
+    held_out = hold_out((item.name for item in items), count)
     return Items(
-        training=[item for item in items if item.name not in aside],
-        validation=[item for item in items if item.name in aside],
+        training=[item for item in items if item.name not in held_out],
+        validation=[item for item in items if item.name in held_out],
     )

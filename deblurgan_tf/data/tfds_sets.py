@@ -21,7 +21,7 @@ import tensorflow_datasets as tfds
 import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
-from deblurgan_tf.data.holdout import set_aside
+from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.data.records import Shard, open_shard
 from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, reduced
 
@@ -87,10 +87,12 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
             f"{validation} aside: none is left to train on; choose a larger split or "
             "lower data.validation"
         )
-    names_aside = set_aside((item.name for item in usable), validation)
-    aside = np.array([item.name in names_aside for item in usable])
+    held_names = hold_out((item.name for item in usable), validation)
+    held_out = np.array([item.name in held_names for item in usable])
     # Validation comes again and again: its pictures are kept in memory.
-    return TfdsSet(usable.chosen(~aside), [_kept(x) for x in usable.chosen(aside)])
+    return TfdsSet(
+        usable.chosen(~held_out), [_kept(x) for x in usable.chosen(held_out)]
+    )
 
 
 def _records(

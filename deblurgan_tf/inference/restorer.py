@@ -20,7 +20,7 @@ from deblurgan_tf.models.layers import (
     given_statistics,
     recorded_statistics,
 )
-from deblurgan_tf.models.receptive_field import reach
+from deblurgan_tf.models.receptive_field import receptive_radius
 from deblurgan_tf.models.unrolled import largest_kernel
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
@@ -85,7 +85,7 @@ class Restorer:
         usual = TILE if self.kernel is None else KERNEL_TILE
         self.tile = usual if tile is None else tile
         self.at_once = 0 if self.kernel is None else AT_ONCE  # runs that are left
-        self.margin = tiles.margin_of(reach(model))
+        self.margin = tiles.margin_of(receptive_radius(model))
         self.plan(1, 1)  # refuses too small a tile now
 
         self.normalised = sum(

@@ -14,11 +14,11 @@ from keras import layers
 from deblurgan_tf.config import Model
 from deblurgan_tf.models.layers import (
     ConvolutionToFew,
+    CropFirstRowColumn,
     CropLike,
     InstanceNormalization,
     PadToMultiple,
     SampleDropout,
-    WithoutFirst,
 )
 from deblurgan_tf.models.unrolled import unrolled_generator
 
@@ -94,7 +94,7 @@ def resnet_generator(
             filters, 3, 2, kernel_initializer=next(start), dtype=dtype
         )(x)
         # PyTorch's padding 1 and output padding 1 keep rows 1 to 2H of 2H + 1.
-        return WithoutFirst(dtype=dtype)(x)
+        return CropFirstRowColumn(dtype=dtype)(x)
 
     blurred = keras.Input((None, None, 3), name="blurred")
     padded = PadToMultiple(4, minimum=16, name="pad_to_multiple")(blurred)

@@ -55,12 +55,12 @@ class KernelStep(keras.layers.Layer):
         guess = frame.of_reflected(edges)
         expected = frame.seen(product(frame.of_kernels(kernel), guess))
         residual = frame.of_seen((blurred - expected) * frame.window)
-        energy = power(guess) * frame.roughness
+        energy = power(guess) * frame.gradient_power
         mean = ops.mean(energy, axis=(1, 2, 3), keepdims=True)
         # The second term: in a flat picture there is nothing to find.
-        count = ops.cast(ops.size(frame.roughness), "float32")
+        count = ops.cast(ops.size(frame.gradient_power), "float32")
         least = ops.exp(SCALE * self.damping) * mean + 2e-6 * count
-        weight = frame.roughness / (energy + least)
+        weight = frame.gradient_power / (energy + least)
         change = correlation(guess, residual)
         change = frame.kernels(
             Spectrum(change.real * weight, change.imaginary * weight)
@@ -101,7 +101,7 @@ class PictureStep(keras.layers.Layer):
         change, energy = correlation(response, residual), power(response)
         learned = ops.unstack(ops.exp(SCALE * self.weights_of_guess), 2)
         weights = [
-            1.0 / (energy + (flat + rough * frame.roughness))
+            1.0 / (energy + (flat + rough * frame.gradient_power))
             for flat, rough in (learned, (math.exp(BOLD), math.exp(BOLD)))
         ]
         # Both pictures in one transform, as channels.

@@ -41,7 +41,7 @@ class Spectrum(NamedTuple):
 
 @dataclass(frozen=True)
 class Waves:
-    """The matrices of the transforms of pictures of one size: `FrameWaves` makes them.
+    """The matrices of the transforms of pictures of one size: `DftMatrices` makes them.
 
     With rows = H + 2 reach and half = (W + 2 reach) // 2 + 1 frequencies. Across, the
     cosine and the sine of a frequency are neighbours. Down, the upper half takes the
@@ -56,7 +56,9 @@ class Waves:
     down_kernel: keras.KerasTensor  # (2 (2 reach + 1), 2 rows)
     across_kernel: keras.KerasTensor  # (2 reach + 1, 2 half)
     share: keras.KerasTensor  # (2 half, 1): what a frequency counts in the inverse
-    roughness: keras.KerasTensor  # (half, rows): power of differences at each frequency
+    gradient_power: (
+        keras.KerasTensor
+    )  # (half, rows): power of differences at each frequency
     window: keras.KerasTensor  # (H, W): 0 at the borders, 1 from half the reach on
 
     def __iter__(self):
@@ -93,7 +95,7 @@ class Waves:
 
     @cached_property
     def _frequencies(self):
-        return ops.shape(self.roughness)
+        return ops.shape(self.gradient_power)
 
     def _forward(self, pictures, down, across, size) -> Spectrum:
         """pictures: (N, C, h, w); down: (2 h, 2 rows); across: (w, 2 half)."""
@@ -117,7 +119,7 @@ class Waves:
 
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
-class FrameWaves(keras.layers.Layer):
+class DftMatrices(keras.layers.Layer):
     """pictures (N, H, W, C) -> the fields of `Waves` for this size."""
 
     def __init__(self, reach: int, **kwargs):
@@ -149,7 +151,9 @@ class FrameWaves(keras.layers.Layer):
         twice = ops.arange(2 * half, dtype="int32") // 2 * 2
         once = ops.logical_or(ops.equal(twice, 0), ops.equal(twice, columns))
         share = ops.where(once, 1.0, 2.0) / ops.cast(rows * columns, "float32")
-        rough = ops.expand_dims(_roughness(half, columns), 1) + _roughness(rows, rows)
+        rough = ops.expand_dims(_gradient_power(half, columns), 1) + _gradient_power(
+            rows, rows
+        )
         window = ops.expand_dims(self._ramp(height), 1) * self._ramp(width)
         pairs = zip(*fields, strict=True)
         return [*chain.from_iterable(pairs), ops.expand_dims(share, 1), rough, window]
@@ -212,7 +216,7 @@ def _across(waves):
     return ops.reshape(pairs, ops.shape(waves))
 
 
-def _roughness(count, period):
+def _gradient_power(count, period):
     """The power of differences between neighbours at the first frequencies."""
     step = 2.0 * math.pi / ops.cast(period, "float32")
     return 2.0 - 2.0 * ops.cos(ops.arange(count, dtype="float32") * step)

@@ -76,7 +76,7 @@ class CropLike(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
-class WithoutFirst(keras.layers.Layer):
+class CropFirstRowColumn(keras.layers.Layer):
     """(N, H, W, C) -> (N, H - 1, W - 1, C): without the first row and column.
 
     Cropping2D's gradient is slow in TensorFlow: a hundredth of a training step.
@@ -94,7 +94,7 @@ class WithoutFirst(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("deblurgan_tf")
-class DoubledPicture(keras.layers.Layer):
+class BilinearUpsample2x(keras.layers.Layer):
     """Pictures of twice the size, linear between the middles of the old pixels.
 
     (N, H, W, C) -> (N, 2 H, 2 W, C). UpSampling2D's bilinear interpolation, which in

@@ -7,20 +7,20 @@ import math
 import keras
 from keras import layers
 
-from deblurgan_tf.models.layers import DoubledPicture
+from deblurgan_tf.models.layers import BilinearUpsample2x
 
 _POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
-def reach(model: keras.Model) -> int:
+def receptive_radius(model: keras.Model) -> int:
     """An upper bound of that distance in pixels, from the layers of a functional model.
 
     Convolutions, pooling and upsampling are counted. Statistics over the whole picture
     (instance normalisation, global pooling) reach everywhere and are not: they are why
     a tile of such a model differs a little from the whole picture.
     """
-    known: dict[int, tuple[float, float]] = {}  # tensor -> (reach, pixels per cell)
+    known: dict[int, tuple[float, float]] = {}  # tensor -> (radius, pixels per cell)
     coarsest = 1.0
     for operation in model.operations:
         for node in operation._inbound_nodes:
@@ -52,8 +52,8 @@ def _step(operation: object) -> tuple[float, float]:
     if isinstance(operation, layers.UpSampling2D):
         nearest = operation.interpolation == "nearest"
         return 0 if nearest else 1, 1 / operation.size[0]
-    if isinstance(operation, DoubledPicture):
+    if isinstance(operation, BilinearUpsample2x):
         return 1, 0.5
     if isinstance(operation, keras.Model):
-        return reach(operation), 1
+        return receptive_radius(operation), 1
     return 0, 1

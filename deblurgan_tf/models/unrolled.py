@@ -14,13 +14,13 @@ import keras
 from keras import layers, ops
 
 from deblurgan_tf.models.deconvolution_layers import KernelStep, PictureStep
-from deblurgan_tf.models.dft import FrameWaves
+from deblurgan_tf.models.dft import DftMatrices
 from deblurgan_tf.models.kernel_layers import (
     DoubledKernel,
     NormalisedKernel,
     PointKernel,
 )
-from deblurgan_tf.models.layers import CropLike, DoubledPicture, PadToMultiple
+from deblurgan_tf.models.layers import BilinearUpsample2x, CropLike, PadToMultiple
 
 REACHES = (4, 7, 14, 28)
 """Pixels that a kernel reaches from its middle, from the coarsest level on: each has
@@ -53,9 +53,9 @@ def unrolled_generator(
     guess = picture = bold = pyramid[0]
     for level, observed in enumerate(pyramid):
         reach = REACHES[level]
-        waves = FrameWaves(reach, name=f"level{level}_waves")(observed)
+        waves = DftMatrices(reach, name=f"level{level}_waves")(observed)
         if level:
-            guess, picture = DoubledPicture()(guess), DoubledPicture()(picture)
+            guess, picture = BilinearUpsample2x()(guess), BilinearUpsample2x()(picture)
             kernel = NormalisedKernel()(DoubledKernel(reach)(kernel))
             # The detail that the coarser picture lacks, by the kernel known so far.
             undo = PictureStep(name=f"level{level}_picture")
@@ -86,7 +86,7 @@ def is_staged(generator: keras.Model) -> bool:
 
 def largest_kernel(generator: keras.Model) -> int | None:
     """Side of the largest kernel that it can find, pixels; None if it finds none."""
-    reaches = [x.reach for x in generator.layers if isinstance(x, FrameWaves)]
+    reaches = [x.reach for x in generator.layers if isinstance(x, DftMatrices)]
     return 2 * max(reaches) + 1 if reaches else None
 
 
@@ -104,7 +104,7 @@ def counterpart(name: str, levels: int) -> str:
 
 def count_levels(generator: keras.Model) -> int:
     """0 for a generator that finds no kernel."""
-    return sum(isinstance(x, FrameWaves) for x in generator.layers)
+    return sum(isinstance(x, DftMatrices) for x in generator.layers)
 
 
 def in_precision(generator: keras.Model, dtype: str) -> keras.Model:

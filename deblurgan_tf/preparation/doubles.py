@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deblurgan_tf.data.holdout import set_aside
+from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.preparation.data_check import Facts, Part, Problem
 from deblurgan_tf.preparation.fingerprints import Near, near_across, near_earlier
 
@@ -34,10 +34,10 @@ def split_leaks(part: Part, count: int) -> list[Problem]:
     facts = part.readable()
     if not 0 < count < len(facts):
         return []
-    aside = set_aside((each.name for each in part.sharp), count)
+    held_out = hold_out((each.name for each in part.sharp), count)
     return leaks(
-        [each for each in facts if each.name in aside],
-        [each for each in facts if each.name not in aside],
+        [each for each in facts if each.name in held_out],
+        [each for each in facts if each.name not in held_out],
     )
 
 

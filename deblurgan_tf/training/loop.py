@@ -89,7 +89,7 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
             runs.begin(run, config, names, arguments or sys.argv)
         say(f"making {config.blur.kernels:,} blur kernels")
         data = config.data
-        how = degradation(config.blur, config.seed, data.tone, data.margin)
+        how = degradation(config.blur, config.seed, data.color_jitter, data.margin)
         validation = Validation(source.validation, how, config.seed)
         step = make_train_step(config, state, content, how, total, strategy)
         batches = iter(training_batches(source, config, int(state.step), strategy))

@@ -11,14 +11,14 @@ from deblurgan_tf.blur.degradation import (
     Degradation,
     add_noise,
     blur,
-    change_tone,
     compress,
     convolve,
     degradation,
     degrade,
     draw_kernels,
     half_planes,
-    soften,
+    jitter_color,
+    presmooth,
     training_pairs,
 )
 from deblurgan_tf.blur.seeds import sample_seeds
@@ -315,11 +315,11 @@ def test_a_margin_is_cut_off_both_at_one_place_and_lends_light_to_the_borders(ho
     assert {x for x, _ in places} == {x for _, x in places} == set(range(7))
 
 
-def test_tone_changes_contrast_brightness_and_colour_within_bounds():
+def test_color_jitter_changes_contrast_brightness_and_colour_within_bounds():
     pictures = 0.8 * _pictures(300, 6, 7)
     seeds = sample_seeds(1, range(300))
-    np.testing.assert_array_equal(change_tone(pictures, 0.0, seeds), pictures)
-    changed = change_tone(tf.constant(pictures), 1.0, seeds).numpy()
+    np.testing.assert_array_equal(jitter_color(pictures, 0.0, seeds), pictures)
+    changed = jitter_color(tf.constant(pictures), 1.0, seeds).numpy()
     assert changed.min() >= -1 and changed.max() <= 1
     inside = np.abs(changed) < 1
     gains, shifts = [], []
@@ -337,12 +337,12 @@ def test_tone_changes_contrast_brightness_and_colour_within_bounds():
     assert min(shifts) < -0.4 and max(shifts) > 0.4
 
 
-def test_softness_is_a_gaussian_of_a_deviation_between_the_bounds():
+def test_presmoothing_is_a_gaussian_of_a_deviation_between_the_bounds():
     point = np.full((200, 31, 31, 3), -1, np.float32)
     point[:, 15, 15] = 1
     seeds = sample_seeds(2, range(200))
-    np.testing.assert_array_equal(soften(point, (0.0, 0.0), seeds), point)
-    light = (soften(tf.constant(point), (0.8, 1.6), seeds).numpy()[..., 0] + 1) / 2
+    np.testing.assert_array_equal(presmooth(point, (0.0, 0.0), seeds), point)
+    light = (presmooth(tf.constant(point), (0.8, 1.6), seeds).numpy()[..., 0] + 1) / 2
     np.testing.assert_allclose(light.sum((1, 2)), 1, atol=1e-3)
     offsets = np.arange(-15, 16)
     deviations = np.sqrt((light.sum(1) * offsets**2).sum(1))

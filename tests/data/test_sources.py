@@ -12,7 +12,7 @@ from helpers.trainings import same, take, tiny
 
 from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.data import DataError, open_source, training_batches
-from deblurgan_tf.data.holdout import set_aside
+from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.data.mix import BLOCK, Mix
 from deblurgan_tf.data.plates.render import render_plate
 from deblurgan_tf.data.source import Items
@@ -397,9 +397,9 @@ def test_include_chooses_files_by_their_path_below_the_folder(tmp_path):
 def test_the_validation_pictures_are_chosen_by_hashes_that_never_change():
     names = [f"{number:02d}.png" for number in range(10)]
     expected = {"02.png", "03.png", "06.png"}  # as it was in the first release
-    assert set_aside(names, 3) == expected
-    assert set_aside(reversed(names), 3) == expected
-    assert set_aside(names, 0) == set()
+    assert hold_out(names, 3) == expected
+    assert hold_out(reversed(names), 3) == expected
+    assert hold_out(names, 0) == set()
 
 
 def test_validation_and_training_share_no_picture_and_new_files_move_few(tmp_path):

@@ -13,7 +13,7 @@ from deblurgan_tf import images
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE, Restorer
 from deblurgan_tf.models import deblurgan as models
-from deblurgan_tf.models.receptive_field import reach
+from deblurgan_tf.models.receptive_field import receptive_radius
 
 MARGINS = st.sampled_from([0, 16, 32, 48, 64])
 SIZES = st.integers(1, 3000)
@@ -95,7 +95,7 @@ def test_tiled_equals_whole_for_a_model_without_global_statistics(height, width,
     pixels = photo(height, width, 0).astype(dtype)
     if dtype == np.uint16:
         pixels = pixels * np.uint16(257)
-    tile = tiles.smallest_tile(tiles.margin_of(reach(model)))
+    tile = tiles.smallest_tile(tiles.margin_of(receptive_radius(model)))
     tiled = Restorer(model, tile=tile)
     assert tiled.plan(height, width).count > 3
     whole = Restorer(model)
@@ -112,7 +112,9 @@ def test_a_flat_tile_is_passed_through_only_by_a_model_with_statistics(build):
     model = build()
     pixels = np.full((64, 600, 3), 90, np.uint8)
     pixels[:, 400:] = photo(64, 200, 0)
-    tiled = Restorer(model, tile=tiles.smallest_tile(tiles.margin_of(reach(model))))
+    tiled = Restorer(
+        model, tile=tiles.smallest_tile(tiles.margin_of(receptive_radius(model)))
+    )
     result = tiled.restore(pixels)
     assert tiled.plan(64, 600).count > 1
     assert (result[:, 450:] != pixels[:, 450:]).any()
@@ -162,11 +164,14 @@ def chain(*steps):
 )
 def test_reach_is_a_bound_of_what_a_pixel_changes(model):
     seen = looks(model)
-    assert 1 <= seen <= reach(model) <= 2 * seen + 4
+    assert 1 <= seen <= receptive_radius(model) <= 2 * seen + 4
 
 
 def test_the_reach_of_deblurgans_generator():
     # 7x7, two halvings, 18 of 3x3 at a quarter, two doublings, 7x7; and a cell of 4.
-    assert reach(models.resnet_generator(width=1)) == 3 + 1 + 2 + 72 + 4 + 2 + 3 + 4
+    assert (
+        receptive_radius(models.resnet_generator(width=1))
+        == 3 + 1 + 2 + 72 + 4 + 2 + 3 + 4
+    )
     assert tiles.margin_of(91) == 64
     assert tiles.margin_of(17) == 32

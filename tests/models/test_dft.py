@@ -13,7 +13,7 @@ from deblurgan_tf.models.deconvolution_layers import (
     KernelStep,
     PictureStep,
 )
-from deblurgan_tf.models.dft import FrameWaves, Spectrum, Waves, product
+from deblurgan_tf.models.dft import DftMatrices, Spectrum, Waves, product
 from deblurgan_tf.models.kernel_layers import (
     DoubledKernel,
     NormalisedKernel,
@@ -33,7 +33,7 @@ def _kernels(count, reach, seed=0):
 
 
 def _waves(height, width, reach):
-    return Waves(*FrameWaves(reach)(np.zeros((1, height, width, 1), np.float32)))
+    return Waves(*DftMatrices(reach)(np.zeros((1, height, width, 1), np.float32)))
 
 
 def _last(values):
@@ -93,14 +93,14 @@ def test_products_of_spectra_are_convolutions_with_reflected_borders(
     np.testing.assert_allclose(waves.kernels(response), kernels, atol=1e-6)
 
 
-def test_roughness_is_the_power_of_the_differences():
+def test_gradient_power_is_the_power_of_the_differences():
     height, width, reach = 12, 17, 3
     shape = (height + 2 * reach, width + 2 * reach)
     down, across = np.zeros(shape), np.zeros(shape)
     down[:2, 0] = across[0, :2] = 1, -1
     power = np.abs(np.fft.rfft2(down)) ** 2 + np.abs(np.fft.rfft2(across)) ** 2
     np.testing.assert_allclose(
-        _waves(height, width, reach).roughness, power.T, atol=1e-5
+        _waves(height, width, reach).gradient_power, power.T, atol=1e-5
     )
 
 
@@ -146,7 +146,7 @@ def test_the_kernel_step_is_the_written_out_least_squares_step():
     residual[:, :, :height, :width] = window * (
         np.transpose(blurred, (0, 3, 1, 2)) - expected
     )
-    rough = np.asarray(Waves(*waves).roughness).T
+    rough = np.asarray(Waves(*waves).gradient_power).T
     energy = np.abs(guess) ** 2 * rough
     for result, damping in ((found, -2.0), (damped, -1.0)):
         least = np.exp(damping) * energy.mean((1, 2, 3), keepdims=True)
@@ -186,7 +186,7 @@ def test_the_picture_step_is_the_written_out_wiener_filter_of_the_residual():
     residual[:, :, :height, :width] = (
         np.transpose(blurred, (0, 3, 1, 2)) - expected[:, :, :height, :width]
     )
-    rough = np.asarray(Waves(*waves).roughness).T
+    rough = np.asarray(Waves(*waves).gradient_power).T
     change = np.conj(response) * np.fft.rfft2(residual)
     for picture, (flat, steep) in zip(found, ((-3, -2), (BOLD, BOLD)), strict=True):
         weight = np.abs(response) ** 2 + np.exp(flat) + np.exp(steep) * rough
@@ -246,7 +246,7 @@ def test_doubling_undoes_the_reduction_of_a_smooth_kernel():
 
 def test_the_layers_keep_their_settings_when_a_model_is_saved(tmp_path):
     picture, kernel = keras.Input((None, None, 1)), keras.Input((9, 9, 1))
-    waves = FrameWaves(4)(picture)
+    waves = DftMatrices(4)(picture)
     better = KernelStep()([picture, picture, kernel, *waves])
     undone, _ = PictureStep()([picture, picture, NormalisedKernel()(better), *waves])
     model = keras.Model([picture, kernel], [undone, DoubledKernel(7)(better)])

@@ -8,11 +8,11 @@ import tensorflow as tf
 from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.models.layers import (
     ConvolutionToFew,
+    CropFirstRowColumn,
     CropLike,
     InstanceNormalization,
     PadToMultiple,
     SampleDropout,
-    WithoutFirst,
     dropout_seeds,
 )
 
@@ -270,7 +270,7 @@ def test_padding_reflects_back_and_forth_where_a_multiple_is_larger_than_the_pic
 
 def test_the_first_row_and_column_go_as_with_cropping2d():
     pictures = tf.random.stateless_normal((2, 5, 4, 3), [0, 1])
-    layers = (WithoutFirst(), keras.layers.Cropping2D(((1, 0), (1, 0))))
+    layers = (CropFirstRowColumn(), keras.layers.Cropping2D(((1, 0), (1, 0))))
     results = []
     for layer in layers:
         with tf.GradientTape() as tape:

@@ -7,7 +7,7 @@ import pytest
 from deblurgan_tf.config import Model
 from deblurgan_tf.models.deblurgan import build_generator
 from deblurgan_tf.models.files import copy_weights, in_bfloat16, open_model
-from deblurgan_tf.models.receptive_field import reach
+from deblurgan_tf.models.receptive_field import receptive_radius
 from deblurgan_tf.models.unrolled import (
     REACHES,
     largest_kernel,
@@ -142,4 +142,4 @@ def test_a_saved_generator_is_the_same_and_bfloat16_is_close(model, tmp_path):
 
 def test_its_reach_is_that_of_its_layers(model):
     # The Fourier steps look everywhere, which no number tells; the convolutions do not.
-    assert 32 < reach(model) < 1000
+    assert 32 < receptive_radius(model) < 1000

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare
-from deblurgan_tf.data.holdout import set_aside
+from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.preparation.data_check import SEVERITY, kernel_fault
 from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import (
@@ -77,7 +77,7 @@ def test_a_clean_set_has_no_problems(tmp_path):
 def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
     """Two parts with one of every kind of problem."""
     train = clean_pairs(tmp_path / "set/train", 12)
-    aside = clean_pairs(tmp_path / "set/validation", 4, first=50)
+    held_out = clean_pairs(tmp_path / "set/validation", 4, first=50)
     sharp, blurred, kernels = (train / x for x in ("sharp", "blurred", "kernels"))
 
     whole = (sharp / "00.png").read_bytes()
@@ -96,9 +96,11 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
     save(sharp / "11.png", softened(photo(*SIZE, 11)))
     texts = {f"{n:02d}.png": "A1" for n in range(12) if n not in (2, 11)}
     write_texts(train, texts | {"lost.png": "B2"})
-    shutil.copy(sharp / "03.png", aside / "sharp/50.png")
+    shutil.copy(sharp / "03.png", held_out / "sharp/50.png")
     picture = Image.open(sharp / "04.png")
-    picture.save(aside / "sharp/51.png", compress_level=1)  # other bytes, same pixels
+    picture.save(
+        held_out / "sharp/51.png", compress_level=1
+    )  # other bytes, same pixels
 
     code, said, found, report = checked(tmp_path, tmp_path / "set")
     assert found == {
@@ -142,9 +144,9 @@ def test_leaks_against_another_folder_and_across_a_trainings_split(tmp_path):
         code == 1 and found == {("near leak", "03.png")} and "looks like x.jpg" in said
     )
 
-    aside = set_aside((f"{number:02d}.png" for number in range(6)), 3)
-    to_train = sorted({f"{number:02d}.png" for number in range(6)} - aside)
-    one, other_name = sorted(aside)[0], to_train[0]
+    held_out = hold_out((f"{number:02d}.png" for number in range(6)), 3)
+    to_train = sorted({f"{number:02d}.png" for number in range(6)} - held_out)
+    one, other_name = sorted(held_out)[0], to_train[0]
     shutil.copy(folder / other_name, folder / one)
     twice = ("duplicate", max(one, other_name))
     found = checked(tmp_path, folder, "--validation", "3")[2]

@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_picture_and_text():
 
 def test_another_process_gives_the_same_pictures():
     code = (
-        "import sys; sys.path[:0] = ['.', 'tests']\n"
+        "import sys; sys.path[:0] = ['.', 'tests', 'tests/data/plates']\n"
         "from test_render import _digest\n"
         "print(_digest(range(4)))"
     )
