@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.options import Precision, Tile, Tta
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # Ray, Arrow and TensorFlow take seconds to import; --help does without, and without
 # rich's tables of a terminal as well.
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = App()
 
 
 @app.command(
@@ -130,7 +129,7 @@ def main(
         say("stopped; the same command goes on")
         raise typer.Exit(130) from None
     except RuntimeError as error:
-        if type(error).__name__ != "ExecutionError":
+        if type(error).__name__ != "WorkFailed":
             raise
         say(f"error: {error}", "bold red")
         raise typer.Exit(1) from None

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow, import_triton
+from deblurgan_tf.errors import ConfigError, DataError, MissingExtra, ModelError
 
 # TensorFlow takes seconds to import; --help and wrong usage do without.
 if TYPE_CHECKING:
@@ -22,13 +24,7 @@ if TYPE_CHECKING:
 # The authors' Python takes this long for a kernel (trajectory and PSF, 2000 samples).
 AUTHORS_SECONDS_PER_KERNEL = 0.17
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Measure speed: works run in turn, in one process; medians and ratios count.",
-)
+app = App("Measure speed: works run in turn, in one process; medians and ratios count.")
 Output = Annotated[
     Path | None, typer.Option("--json", help="write the figures to this file too")
 ]
@@ -147,7 +143,7 @@ def predict(
         else:
             try:
                 network = model_files.open_model(model_files.find(model))
-            except model_files.ModelError as error:
+            except ModelError as error:
                 raise typer.BadParameter(str(error)) from None
         count = works.Restoring(network).multiplications(picture)
         for precision in precisions or ["float32", "bfloat16"]:
@@ -241,7 +237,6 @@ def data(
     from deblurgan_tf.benchmarking import pipeline, works
     from deblurgan_tf.benchmarking.measuring import measure
     from deblurgan_tf.benchmarking.reports import report
-    from deblurgan_tf.data import DataError
 
     chosen = _config(config, overrides or [])
     sources = {f"source {chosen.data.source}": chosen}
@@ -287,16 +282,15 @@ def _config(path: Path | None, overrides: list[str]) -> Config:
 
     try:
         return configs.load(path or configs.experiment("plates_paper"), overrides)
-    except configs.ConfigError as error:
+    except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
 
 
 def _with_torch(make: Any, *arguments: Any) -> Any:
-    from deblurgan_tf.benchmarking.works import NoTorch
 
     try:
         return make(*arguments)
-    except NoTorch as error:
+    except MissingExtra as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -22,16 +22,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from deblurgan_tf.errors import ConfigError
 from deblurgan_tf.storage.resources import resource
 
 ContentName = Literal["vgg19", "l1", "l2", "charbonnier"]
 Layout = Literal["folders", "gopro", "gopro_gamma", "side_by_side"]
 # Weights of content losses that are summed, for example {vgg19: 100.0}.
 Content = dict[ContentName, Annotated[float, Field(gt=0)]]
-
-
-class ConfigError(ValueError):
-    """A config that cannot be used; the message names the key and the way out."""
 
 
 def _odd(value: int) -> int:

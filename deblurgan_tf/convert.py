@@ -10,18 +10,18 @@ from typing import Annotated
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.errors import ModelError
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = App()
 
 
 @app.command(
     epilog="Examples: python -m deblurgan_tf.convert latest_net_G.pth --output "
     "generator.keras && python -m deblurgan_tf.predict photo.jpg --model "
-    "generator.keras --output restored"
+    "generator.keras --output restored",
 )
 def main(
     weights: Annotated[
@@ -48,13 +48,13 @@ def main(
         raise _refused(f"{output.parent}: is no folder; make it first")
     import_tensorflow()
     # TensorFlow takes seconds to import: --help and wrong usage do without.
-    from deblurgan_tf.models.torch_weights import ConvertError, convert
+    from deblurgan_tf.models.torch_weights import convert
     from deblurgan_tf.storage.atomic import write_atomically
 
     try:
         generator = convert(weights, dropout)
         write_atomically(output, generator.save)
-    except (ConvertError, OSError) as error:
+    except (ModelError, OSError) as error:
         raise _refused(error) from None
     print(f"{output}: {generator.count_params():,} parameters")
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # Gradio and TensorFlow take seconds to import; --help does without.
@@ -27,13 +29,7 @@ if TYPE_CHECKING:
 
 SWEEP = 60.0  # seconds between two looks for files that nobody needs any more
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
-
-
-class DemoError(ValueError):
-    """The page cannot be served; the message says why and what to do."""
+app = App()
 
 
 @app.command(
@@ -96,20 +92,20 @@ def main(
 
 def _check_extra() -> None:
     if importlib.util.find_spec("gradio") is None:
-        raise DemoError(
+        raise UsageError(
             "the page needs the extra demo; install it with "
             "pip install 'deblurgan_tf[demo]'"
         )
 
 
 def _check_address(host: str, port: int) -> None:
-    """Raises DemoError now rather than after the model is loaded."""
+    """Raises UsageError now rather than after the model is loaded."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
         )[0]
     except OSError as error:
-        raise DemoError(
+        raise UsageError(
             f"--host {host}: is no address of this machine ({error.strerror}); "
             "127.0.0.1 is this machine alone"
         ) from error
@@ -119,7 +115,7 @@ def _check_address(host: str, port: int) -> None:
         try:
             probe.bind(address)
         except OSError as error:
-            raise DemoError(
+            raise UsageError(
                 f"--host {host} --port {port}: cannot listen there ({error.strerror}); "
                 "choose another --port"
             ) from error
@@ -179,7 +175,7 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
             app_kwargs={"middleware": [Middleware(InsideOnly)]},
         )
     except OSError as error:
-        raise DemoError(f"--port {port}: {error}") from error
+        raise UsageError(f"--port {port}: {error}") from error
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.stopping import terminate
 from deblurgan_tf.cli.terminal import counting_bar, say
+from deblurgan_tf.errors import (
+    DataError,
+    ModelError,
+    PictureError,
+    RunError,
+    UsageError,
+)
 from deblurgan_tf.evaluation.names import NAMES
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
@@ -35,13 +43,7 @@ KILLED = (
     "--workers or leave the picture out"
 )
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
-
-
-class UsageError(ValueError):
-    """Options that do not go together; the message says which."""
+app = App()
 
 
 @app.command(
@@ -126,13 +128,13 @@ def main(
     The same command goes on where it was stopped. Exit codes: 0 all went well, 1 some
     picture failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
+    from deblurgan_tf.errors import UsageError
     from deblurgan_tf.evaluation import report
-    from deblurgan_tf.evaluation.pairs import PairsError, even, read_pairs
-    from deblurgan_tf.evaluation.plan import PlanError, chosen, others, plan, usable
+    from deblurgan_tf.evaluation.pairs import even, read_pairs
+    from deblurgan_tf.evaluation.plan import chosen, others, plan, usable
     from deblurgan_tf.evaluation.protocol import describe
-    from deblurgan_tf.evaluation.records import Records, RecordsError, locked
+    from deblurgan_tf.evaluation.records import Records, locked
     from deblurgan_tf.evaluation.tasks import Settings
-    from deblurgan_tf.images import PictureError
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:
@@ -173,13 +175,7 @@ def main(
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         raise typer.Exit(130) from None
-    except (
-        PairsError,
-        PlanError,
-        RecordsError,
-        UsageError,
-        PictureError,
-    ) as error:
+    except (DataError, UsageError, RunError, PictureError) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     except OSError as error:
@@ -259,9 +255,9 @@ def _done(
 def _by_network(tasks: list[Task], model: str) -> Iterator[tuple[Task, dict[str, Any]]]:
     if not tasks:
         return
+    from deblurgan_tf.errors import ModelError
     from deblurgan_tf.evaluation import network
     from deblurgan_tf.evaluation.tasks import perform
-    from deblurgan_tf.models.files import ModelError
 
     try:
         for task, seconds in network.restore_all(tasks, model):
@@ -280,7 +276,7 @@ def _model_hash(model: str) -> str | None:
 
     try:
         return file_hash(model_files.find(model))
-    except model_files.ModelError as error:
+    except ModelError as error:
         raise UsageError(str(error)) from error
 
 

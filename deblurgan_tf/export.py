@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.stopping import terminate
 from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.errors import UsageError, WorkFailed
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # TensorFlow takes seconds to import, which --help does without.
@@ -35,13 +37,7 @@ _NEEDED = {  # format -> extra, its modules
     "litert": ("litert", ("ai_edge_litert",)),
 }
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
-
-
-class UsageError(ValueError):
-    """What was asked for cannot be done; the message says what to do instead."""
+app = App()
 
 
 @app.command(
@@ -106,10 +102,10 @@ def main(
             _file(restorer, origin, output, format, quantize)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    # Wrong usage and ModelError are both; ExportError's module imports TensorFlow.
+    # Wrong usage and ModelError are both; WorkFailed's module imports TensorFlow.
     except (ValueError, OSError) as error:
         say(f"error: {error}", "bold red")
-        differs = type(error).__name__ == "ExportError"
+        differs = type(error).__name__ == "WorkFailed"
         raise typer.Exit(1 if differs else 2) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -234,13 +230,12 @@ def _file(
 @contextmanager
 def _converting(origin: Source, format: Format) -> Iterator[None]:
     """Makes one sentence of whatever a converter raises."""
-    from deblurgan_tf.exporting.agreement import ExportError
 
     try:
         yield
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
-        raise ExportError(
+        raise WorkFailed(
             f"{origin.name} cannot be written as {format} ({type(error).__name__}: "
             f"{reason[:200]}); choose another --format, or build the model of usual "
             "layers in float32"

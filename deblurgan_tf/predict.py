@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.options import Precision, Tile, Tta
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import counting_bar, say
+from deblurgan_tf.errors import PictureError, UsageError
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 
 # TensorFlow takes seconds to import: the first picture is decoded meanwhile, and
@@ -31,9 +33,7 @@ if TYPE_CHECKING:
     from deblurgan_tf.restoring.inputs import Job
     from deblurgan_tf.restoring.pipeline import Outcome
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = App()
 
 
 def restore_all(
@@ -144,9 +144,8 @@ def main(
     What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
     input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
     """
-    from deblurgan_tf.images import PictureError
-    from deblurgan_tf.plates.boxes import BoxError, parse_box
-    from deblurgan_tf.restoring.inputs import InputError
+    from deblurgan_tf.errors import UsageError
+    from deblurgan_tf.plates.boxes import parse_box
 
     before = signal.signal(signal.SIGTERM, _terminate)
     options = {"precision": precision, "tta": tta, "tile": tile}
@@ -155,7 +154,7 @@ def main(
         boxes = tuple(parse_box(text) for text in box or ())
         plates = plates or bool(boxes)
         if read and not plates:
-            raise InputError("--read reads number plates: add --plates or --box")
+            raise UsageError("--read reads number plates: add --plates or --box")
         if read or (plates and not boxes):
             _check_ocr()
         jobs = _gathered(inputs, output)
@@ -171,7 +170,7 @@ def main(
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     # ModelError is one of them; its module would import TensorFlow for this line.
-    except (InputError, BoxError, PictureError, ValueError) as error:
+    except (UsageError, PictureError, ValueError) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     finally:
@@ -189,29 +188,28 @@ def main(
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
-    from deblurgan_tf.restoring.inputs import InputError, gather
+    from deblurgan_tf.restoring.inputs import gather
 
     try:
         return gather(inputs, output, _listed() if "-" in inputs else ())
     # A link to itself, a name that is too long, a folder that may not be entered.
     except (OSError, RuntimeError) as error:
-        raise InputError(f"{error}; leave it out") from error
+        raise UsageError(f"{error}; leave it out") from error
 
 
 def _check_apart(
     jobs: list[Job], output: Path, report: Path | None, plates: bool
 ) -> None:
-    """Raises InputError where the report or a plate's crop could replace a picture."""
-    from deblurgan_tf.restoring.inputs import InputError
+    """Raises UsageError where the report or a plate's crop could replace a picture."""
 
     pictures = {path.resolve() for job in jobs for path in job}
     if report is not None and report.resolve() in pictures:
-        raise InputError(f"--report {report}: is an input or a result; name another")
+        raise UsageError(f"--report {report}: is an input or a result; name another")
     crops = (output / "plates").resolve()
     for path in pictures if plates else ():
         named_so = re.search(r"-\d+-(before|after)\.png$", path.name)
         if named_so and path.is_relative_to(crops):
-            raise InputError(
+            raise UsageError(
                 f"{path}: could be replaced by the crop of a plate; choose another "
                 "--output"
             )
@@ -219,20 +217,18 @@ def _check_apart(
 
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
-    from deblurgan_tf.restoring.inputs import InputError
 
     for line in sys.stdin.buffer:
         if b"\0" in line:
-            raise InputError("the list holds zero bytes: give find -print, not -print0")
+            raise UsageError("the list holds zero bytes: give find -print, not -print0")
         yield os.fsdecode(line)
 
 
 def _check_ocr() -> None:
-    """Raises InputError now, not once for every input."""
-    from deblurgan_tf.restoring.inputs import InputError
+    """Raises UsageError now, not once for every input."""
 
     if importlib.util.find_spec("rapidocr") is None:
-        raise InputError(
+        raise UsageError(
             "finding and reading plates needs the extra ocr; install it with "
             "pip install 'deblurgan_tf[ocr]', or name the places with --box"
         )
@@ -258,23 +254,22 @@ def _tell_plates(outcome: Outcome) -> None:
 
 
 def _check_writable(output: Path, report: Path | None) -> None:
-    """Raises InputError now rather than after hours of work."""
-    from deblurgan_tf.restoring.inputs import InputError
+    """Raises UsageError now rather than after hours of work."""
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
+        raise UsageError(
             f"--output {output}: cannot be made ({error.strerror}); name a folder"
         ) from error
     if not os.access(output, os.W_OK | os.X_OK):
-        raise InputError(f"--output {output}: cannot be written to; check its rights")
+        raise UsageError(f"--output {output}: cannot be written to; check its rights")
     if report is not None and (
         report.is_dir()
         or not report.parent.is_dir()
         or not os.access(report.parent, os.W_OK | os.X_OK)
     ):
-        raise InputError(
+        raise UsageError(
             f"--report {report}: name a file in a folder that "
             "exists and can be written to"
         )

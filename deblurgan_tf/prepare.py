@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.errors import DataError, PictureError, UsageError
 from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.pack_command import pack
 from deblurgan_tf.preparation.terminal import progress, refuse, say, show_problems
@@ -26,12 +28,8 @@ if TYPE_CHECKING:
     from deblurgan_tf.preparation.plates_folder import Cut
     from deblurgan_tf.restoring.inputs import Job
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Make and check data sets: plates out of photos, pairs out of sharp pictures.",
+app = App(
+    "Make and check data sets: plates out of photos, pairs out of sharp pictures."
 )
 Sources = Annotated[
     list[str],
@@ -104,7 +102,6 @@ def blur(
     import_tensorflow()
     from deblurgan_tf.data.holdout import hold_out
     from deblurgan_tf.preparation import pair_making, pairs_folder
-    from deblurgan_tf.preparation.tables import TableError
 
     recipe = pair_making.Recipe(seed, how, width)
     try:
@@ -115,7 +112,7 @@ def blur(
         pairs_folder.begin(
             output, recipe, shlex.join(["deblurgan_tf.prepare", *sys.argv[1:]])
         )
-    except (pairs_folder.PairsError, TableError, OSError) as error:
+    except (DataError, OSError) as error:
         raise refuse(error) from None
     made = []
     with progress("blurring", len(sharps)) as advance:
@@ -127,7 +124,7 @@ def blur(
     good = [each for each in made if each.error is None]
     try:
         pairs_folder.add_texts(output, (each.sharp for each in good))
-    except (TableError, OSError) as error:
+    except (DataError, OSError) as error:
         raise refuse(error) from None
     enlarged = sum(each.enlarged for each in good)
     if enlarged:
@@ -182,11 +179,11 @@ def plates(
     all went well, 1 some photo failed (the others are done), 2 wrong usage.
     """
     from deblurgan_tf.preparation.plates_folder import cut_photo, write_tables
-    from deblurgan_tf.preparation.tables import TableError, boxes_of
+    from deblurgan_tf.preparation.tables import boxes_of
 
     try:
         given = None if boxes is None else boxes_of(boxes)
-    except TableError as error:
+    except DataError as error:
         raise refuse(error) from None
     if given is None or read:
         _check_ocr()
@@ -257,16 +254,16 @@ def check(
     that are not sharp, missing kernels or texts. Exit codes: 0 no errors (there may be
     warnings), 1 errors, 2 wrong usage.
     """
-    from deblurgan_tf.images import PictureError
+    from deblurgan_tf.errors import DataError
     from deblurgan_tf.preparation.data_check import examine, problems_within, report
-    from deblurgan_tf.preparation.data_sets import DataSetError, recognise
+    from deblurgan_tf.preparation.data_sets import recognise
     from deblurgan_tf.preparation.doubles import duplicates, leaks, split_leaks
     from deblurgan_tf.preparation.files import write_bytes
 
     try:
         sets = recognise(folder)
         others = [] if against is None else recognise(against)
-    except (DataSetError, PictureError, OSError) as error:
+    except (DataError, PictureError, OSError) as error:
         raise refuse(error) from None
     if report_file is not None and not report_file.parent.is_dir():
         raise refuse(f"--report {report_file}: its folder is not there")
@@ -313,12 +310,12 @@ def _check_ocr() -> None:
 
 
 def _gathered(inputs: list[str], output: Path) -> list[Job]:
-    from deblurgan_tf.restoring.inputs import InputError, gather
+    from deblurgan_tf.restoring.inputs import gather
 
     try:
         jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))
         output.mkdir(parents=True, exist_ok=True)
-    except (InputError, OSError, RuntimeError) as error:
+    except (UsageError, OSError, RuntimeError) as error:
         raise refuse(error) from None
     pictures = [job for job in jobs if not job.is_video]
     if not pictures:

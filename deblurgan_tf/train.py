@@ -8,18 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
+from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
-
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+from deblurgan_tf.errors import (
+    ConfigError,
+    DataError,
+    ModelError,
+    PictureError,
+    RunError,
+    WeightsUnavailable,
+    WorkFailed,
 )
+
+app = App()
 
 
 @app.command(
     epilog="Examples: python -m deblurgan_tf.train --epochs 300 || "
     "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml --set "
-    "data.source=folder --set data.path=PHOTOS"
+    "data.source=folder --set data.path=PHOTOS",
 )
 def main(
     config: Annotated[
@@ -56,17 +64,12 @@ def main(
         path = config or configs.experiment("plates_paper")
         extra = [] if epochs is None else [f"train.epochs={epochs}"]
         loaded = configs.load(path, [*(overrides or []), *extra])
-    except configs.ConfigError as error:
+    except ConfigError as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     import_tensorflow()
-    from deblurgan_tf.data import DataError, open_source
-    from deblurgan_tf.images import PictureError
-    from deblurgan_tf.models.files import ModelError
-    from deblurgan_tf.training.distribution import WorkersError
-    from deblurgan_tf.training.loop import NotFinite, describe, train
-    from deblurgan_tf.training.run_folder import RunError
-    from deblurgan_tf.training.vgg19 import WeightsUnavailable
+    from deblurgan_tf.data import open_source
+    from deblurgan_tf.training.loop import describe, train
 
     try:
         if dry_run:
@@ -77,7 +80,7 @@ def main(
         train(loaded, folder)
         _list_results(folder)
     except (
-        configs.ConfigError,
+        ConfigError,
         DataError,
         ModelError,
         WeightsUnavailable,
@@ -86,7 +89,7 @@ def main(
     ) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
-    except (NotFinite, WorkersError) as error:
+    except WorkFailed as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -8,7 +8,6 @@ from helpers.places import ROOT
 
 from deblurgan_tf.config import (
     Config,
-    ConfigError,
     as_dict,
     changed_keys,
     dump,
@@ -16,6 +15,7 @@ from deblurgan_tf.config import (
     load,
     parse,
 )
+from deblurgan_tf.errors import ConfigError
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*/config.yaml"))
 MIX = [

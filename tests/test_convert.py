@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deblurgan_tf import convert
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.models import torch_weights
 
 try:
@@ -170,9 +171,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path, zipped):
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps({"evil": Evil(trap)}, protocol=2))
-    with pytest.raises(
-        torch_weights.ConvertError, match=r"evil\.pth.*without running code"
-    ):
+    with pytest.raises(ModelError, match=r"evil\.pth.*without running code"):
         torch_weights.convert(path)
     assert not trap.exists()
     # The trap is one.
@@ -220,18 +219,18 @@ def test_other_networks_and_damage_are_refused_with_the_reason(tmp_path):
         "empty dict": ({}, "no state dict"),
     }
     for name, (content, reason) in cases.items():
-        with pytest.raises(torch_weights.ConvertError) as caught:
+        with pytest.raises(ModelError) as caught:
             torch_weights.convert(saved(tmp_path / name, content))
         assert reason in str(caught.value) and str(tmp_path / name) in str(caught.value)
-    with pytest.raises(torch_weights.ConvertError, match="leave out --no-dropout"):
+    with pytest.raises(ModelError, match="leave out --no-dropout"):
         torch_weights.convert(saved(tmp_path / "plain", plain), dropout=False)
     whole = (tmp_path / "plain").read_bytes()
     damaged = [b"", b"rubbish", whole[: len(whole) // 2], b"\x80\x02}" + bytes(50)]
     for content in damaged:
         (tmp_path / "damaged").write_bytes(content)
-        with pytest.raises(torch_weights.ConvertError, match="damaged"):
+        with pytest.raises(ModelError, match="damaged"):
             torch_weights.convert(tmp_path / "damaged")
-    with pytest.raises(torch_weights.ConvertError, match="is no file"):
+    with pytest.raises(ModelError, match="is no file"):
         torch_weights.convert(tmp_path / "missing")
 
 
@@ -270,7 +269,7 @@ def test_without_pytorch_the_error_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     match = r"pip install 'deblurgan_tf\[torch\]'"
-    with pytest.raises(torch_weights.ConvertError, match=match):
+    with pytest.raises(ModelError, match=match):
         torch_weights.convert(Path("net.pth"))
 
 

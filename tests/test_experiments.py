@@ -7,7 +7,8 @@ import pytest
 
 from deblurgan_tf import config as configs
 from deblurgan_tf import images
-from deblurgan_tf.data import DataError, open_source
+from deblurgan_tf.data import open_source
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.training.loop import train
 
 NARROW = [

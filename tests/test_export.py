@@ -16,6 +16,7 @@ from helpers.pictures import photo, softened
 from typer.testing import CliRunner
 
 from deblurgan_tf import export, images
+from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.exporting import (
     agreement,
     graph,
@@ -296,9 +297,7 @@ def test_floats_outside_the_range_are_refused():
 
 def test_another_model_does_not_agree(exported):
     _, file = exported("onnx")
-    with pytest.raises(
-        agreement.ExportError, match="Allowed are a difference of 1, in 0.01"
-    ):
+    with pytest.raises(WorkFailed, match="Allowed are a difference of 1, in 0.01"):
         agreement.compare(file, Restorer(narrow_resnet()), agreement.FLOAT32)
 
 
@@ -311,9 +310,7 @@ def test_what_does_not_run_in_a_fresh_process_is_told(tmp_path):
     pytest.importorskip("onnxruntime")
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no graph")
-    with pytest.raises(
-        agreement.ExportError, match="model.onnx does not run .*INVALID"
-    ):
+    with pytest.raises(WorkFailed, match="model.onnx does not run .*INVALID"):
         agreement.answers(file, [])
 
 

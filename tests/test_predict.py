@@ -22,9 +22,10 @@ from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, predict
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference.restorer import load
 from deblurgan_tf.plates.boxes import Box
-from deblurgan_tf.restoring.inputs import InputError, Job, gather
+from deblurgan_tf.restoring.inputs import Job, gather
 from deblurgan_tf.restoring.pipeline import Budget, Outcome, Pipeline, Stopped
 
 
@@ -122,7 +123,7 @@ def test_two_inputs_of_one_name_are_refused_before_anything_is_done(model, tmp_p
 def test_an_input_is_never_overwritten(tmp_path):
     source = save(tmp_path / "x.png", photo(4, 4, 0))
     for inputs in ([str(source)], [str(tmp_path)]):
-        with pytest.raises(InputError, match="would be overwritten"):
+        with pytest.raises(UsageError, match="would be overwritten"):
             gather(inputs, tmp_path)
 
 

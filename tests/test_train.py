@@ -28,7 +28,8 @@ from typer.testing import CliRunner
 
 from deblurgan_tf import images, train
 from deblurgan_tf.blur.degradation import degradation
-from deblurgan_tf.data import DataError, open_source
+from deblurgan_tf.data import open_source
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.models.files import open_model
 from deblurgan_tf.training import loop as training

@@ -11,15 +11,13 @@ from contextlib import contextmanager
 from logging import StreamHandler
 from typing import Any
 
-
-class ClusterError(ValueError):
-    """No Ray to work on; the message says why and what to do."""
+from deblurgan_tf.errors import UsageError
 
 
 def check_extra() -> None:
-    """Raises ClusterError where the extra is missing."""
+    """Raises UsageError where the extra is missing."""
     if any(importlib.util.find_spec(name) is None for name in ("ray", "pyarrow")):
-        raise ClusterError(
+        raise UsageError(
             "restoring on Ray needs the extra ray; install it with "
             "pip install 'deblurgan_tf[ray]'"
         )
@@ -36,7 +34,7 @@ def connected(address: str | None, cpus: int | None) -> Iterator[int]:
     with the block; gives the number of CPUs it has now.
 
     cpus: what the Ray of this machine may think it has; None for what there is.
-    Raises ClusterError where the cluster is not reached.
+    Raises UsageError where the cluster is not reached.
     """
     # Read when Ray is imported. Its own log of the core names what it can mend.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -57,7 +55,7 @@ def connected(address: str | None, cpus: int | None) -> Iterator[int]:
             ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ClusterError(
+        raise UsageError(
             f"--address {address}: no cluster is reached there ({reason}); start one "
             "with ray start --head, or leave the option out for a Ray of this machine"
         ) from error

@@ -20,12 +20,9 @@ from ray.data import (
 from deblurgan_tf.batching import planning
 from deblurgan_tf.batching.reading import read_files, read_rows
 from deblurgan_tf.batching.worker import Task, Worker
+from deblurgan_tf.errors import WorkFailed
 
 IN_FLIGHT = 2  # portions an actor has: one in work, one that waits
-
-
-class ExecutionError(RuntimeError):
-    """The run stopped before its end; the message says why."""
 
 
 def execute(
@@ -41,7 +38,7 @@ def execute(
 
     Memory is bounded: each actor has IN_FLIGHT portions of at most BATCH_BYTES (or one
     larger picture), and as many wait to be taken. Where a worker dies, Ray starts
-    another and gives it the same portion. Raises ExecutionError where the workers
+    another and gives it the same portion. Raises WorkFailed where the workers
     cannot start or OUTPUT cannot be written to.
     """
     context = DataContext.get_current().copy()
@@ -82,7 +79,7 @@ def execute(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
     except ray.exceptions.RayError as error:
-        raise ExecutionError(_reason(error)) from error
+        raise WorkFailed(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

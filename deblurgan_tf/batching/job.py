@@ -27,6 +27,7 @@ from deblurgan_tf.batching import (
 from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import Task
 from deblurgan_tf.cli.terminal import console, counting_bar, say
+from deblurgan_tf.errors import DataError, UsageError
 
 UNITS_AT_ONCE = 10_000
 """Portions that Ray Data is given at a time: it keeps a few kilobytes of each. The
@@ -59,7 +60,7 @@ def run(job: Job, on_connected: Callable[[], object]) -> Counter[str]:
 
     on_connected: is called when Ray has put its own handlers of signals in place.
     Raises ValueError (its own kinds, and those of a model) for a job that cannot be
-    begun, and execution.ExecutionError for one that stopped.
+    begun, and WorkFailed for one that stopped.
     """
     inputs = [open_place(uri) for uri in job.inputs]
     output = open_place(job.output)
@@ -114,7 +115,7 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
         for place, files in zip(inputs, found, strict=True)
     ]
     if len(set(kinds)) > 1:
-        raise listing.ListingError(
+        raise DataError(
             f"{inputs[kinds.index(True)].name} is a Parquet data set, and "
             f"{inputs[kinds.index(False)].name} holds picture files; give them to two "
             "commands with different OUTPUT"
@@ -156,7 +157,7 @@ def _work(
     with cluster.connected(job.address, cpus) as there, _progress(len(left)) as advance:
         on_connected()
         if job.address is None and there < job.cpus_per_actor:
-            raise cluster.ClusterError(
+            raise UsageError(
                 f"--cpus-per-actor {job.cpus_per_actor}: this machine has {there}, and "
                 "Ray would wait for more; give fewer"
             )

@@ -14,6 +14,7 @@ from pyarrow.fs import LocalFileSystem
 from deblurgan_tf import images
 from deblurgan_tf.batching import manifest, settings
 from deblurgan_tf.batching.stores import WORK, Place
+from deblurgan_tf.errors import DataError
 
 SCHEMA = pa.schema(
     [
@@ -32,10 +33,6 @@ LARGEST = 2**31 - 1
 _OURS = frozenset((manifest.FOLDER, settings.FILE, WORK))
 
 
-class ListingError(ValueError):
-    """Inputs that cannot be worked on together; the message names them."""
-
-
 def is_parquet(place: Place, files: Iterable[str]) -> bool:
     """Whether an input is a Parquet data set by its name, or by what lies in it."""
     if place.path.endswith(".parquet"):
@@ -47,11 +44,11 @@ def is_parquet(place: Place, files: Iterable[str]) -> bool:
 def files_of(place: Place) -> Iterator[dict[str, Any]]:
     """{file, size, mtime, error} of all files below a place, hidden ones left out.
 
-    A place that is one file is that file. Raises ListingError where nothing is there,
-    StoreError where the store refuses.
+    A place that is one file is that file. Raises DataError where nothing is there,
+    DataError where the store refuses.
     """
     if not place.is_there():
-        raise ListingError(f"{place.name}: does not exist; check the name")
+        raise DataError(f"{place.name}: does not exist; check the name")
     if isinstance(place.files, LocalFileSystem) and not place.is_file():
         yield from map(_of_disk, images.find(place.path, _ENDINGS))
         return
@@ -105,13 +102,13 @@ def pictures(place: Place, number: int, files: Iterable[dict[str, Any]]) -> pa.T
 def checked(tables: list[pa.Table], inputs: list[Place], files: bool) -> pa.Table:
     """All pictures of all inputs, sorted by path.
 
-    files: each result is to be a file at its path. Raises ListingError where there are
+    files: each result is to be a file at its path. Raises DataError where there are
     none, two have one path, or a result would lie among this command's own files.
     """
     listed = pa.concat_tables(tables).combine_chunks()
     if not len(listed):
         names = ", ".join(place.name for place in inputs)
-        raise ListingError(f"{names}: holds no pictures; check the name")
+        raise DataError(f"{names}: holds no pictures; check the name")
     listed = listed.take(pc.sort_indices(listed, sort_keys=[("path", "ascending")]))
     listed = listed.combine_chunks()
     paths = listed["path"].combine_chunks()
@@ -119,7 +116,7 @@ def checked(tables: list[pa.Table], inputs: list[Place], files: bool) -> pa.Tabl
     if len(twice):
         n = twice[0].as_py()
         both = [_place_of(listed, row, inputs) for row in (n, n + 1)]
-        raise ListingError(
+        raise DataError(
             f"{paths[n]}: two inputs have this path ({both[0]} and {both[1]}), and "
             "would be one result; give them to two commands with different OUTPUT"
         )
@@ -127,7 +124,7 @@ def checked(tables: list[pa.Table], inputs: list[Place], files: bool) -> pa.Tabl
         tops = pc.list_element(pc.split_pattern(paths, "/", max_splits=1), 0)
         ours = pc.indices_nonzero(pc.is_in(tops, pa.array(sorted(_OURS))))
         if len(ours):
-            raise ListingError(
+            raise DataError(
                 f"{paths[ours[0].as_py()]}: {tops[ours[0].as_py()]} is a name that "
                 "this command uses in OUTPUT; rename it, or give the folder above it"
             )

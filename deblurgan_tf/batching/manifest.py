@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from deblurgan_tf.batching.stores import Place, StoreError
+from deblurgan_tf.batching.stores import Place
+from deblurgan_tf.errors import DataError
 
 FOLDER = "manifest"
 WHOLE = "manifest.parquet"
@@ -87,7 +88,7 @@ def load(output: Place) -> tuple[pa.Table, pa.Table, list[str]]:
         try:
             read = pq.read_table(io.BytesIO(output.read(name)), schema=SCHEMA)
         except pa.ArrowException as error:
-            raise StoreError(
+            raise DataError(
                 f"{output.spell(output.at(name))}: is damaged, or no part of a "
                 f"manifest ({error}); remove it, and its pictures are done again"
             ) from error

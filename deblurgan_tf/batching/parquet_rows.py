@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from deblurgan_tf.batching.listing import SCHEMA, ListingError
+from deblurgan_tf.batching.listing import SCHEMA
 from deblurgan_tf.batching.stores import Place
+from deblurgan_tf.errors import DataError
 
 _READ_AHEAD = 8 << 20  # bytes of a column in memory, whatever the row group's size
 
@@ -32,7 +33,7 @@ def rows(
 ) -> pa.Table:
     """The rows of the Parquet files of input `number` -> listing.SCHEMA.
 
-    Raises ListingError for a file that is damaged, lacks one of the two columns or
+    Raises DataError for a file that is damaged, lacks one of the two columns or
     has a row without a path.
     """
     tables = [SCHEMA.empty_table()]
@@ -42,7 +43,7 @@ def rows(
             try:
                 tables += _rows_of(place, number, line, name, path_column, bytes_column)
             except (OSError, pa.ArrowException) as error:
-                raise ListingError(
+                raise DataError(
                     f"{name}: is damaged, or no Parquet file ({error}); replace it or "
                     "leave it out"
                 ) from error
@@ -58,26 +59,26 @@ def _rows_of(
     bytes_column: str,
 ) -> Iterator[pa.Table]:
     if line["error"]:
-        raise ListingError(f"{name}: {line['error']}")
+        raise DataError(f"{name}: {line['error']}")
     with _open(place, line["file"]) as file:
         schema = file.schema_arrow
         wanted = {path_column: "--path-column", bytes_column: "--bytes-column"}
         for column, option in wanted.items():
             if column not in schema.names:
-                raise ListingError(
+                raise DataError(
                     f"{name}: has no column {column} (it has {', '.join(schema.names)}"
                     f"); name it with {option}"
                 )
         kind = schema.field(bytes_column).type
         if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-            raise ListingError(
+            raise DataError(
                 f"{name}: column {bytes_column} holds {kind}, not the bytes of "
                 "picture files; name another with --bytes-column"
             )
         for group in range(file.num_row_groups):
             column = file.read_row_group(group, columns=[path_column])[path_column]
             if column.null_count:
-                raise ListingError(
+                raise DataError(
                     f"{name}: row group {group} has a row without a {path_column}; "
                     "give every picture one"
                 )

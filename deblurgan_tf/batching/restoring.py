@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError
 
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
@@ -78,7 +79,7 @@ def restore_all(
         try:
             if content is None:
                 reason = line["error"] or "has no bytes; leave it out"
-                raise images.PictureError(reason)
+                raise PictureError(reason)
             picture = images.decode(content, line["name"])
             row["height"], row["width"] = picture.pixels.shape[:2]
             if check is not None:
@@ -110,6 +111,6 @@ def _told(name: str, error: Exception) -> str:
     text = str(error)
     if isinstance(error, MemoryError):
         text = "not enough memory; give actors fewer, or the machine more"
-    elif not isinstance(error, images.PictureError):
+    elif not isinstance(error, PictureError):
         text = f"{type(error).__name__}: {text}"
     return text if name in text else f"{name}: {text}"

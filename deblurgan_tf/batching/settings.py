@@ -6,13 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deblurgan_tf.batching.stores import Place, StoreError
+from deblurgan_tf.batching.stores import Place
+from deblurgan_tf.errors import DataError, RunError
 
 FILE = "batch.json"
-
-
-class SettingsError(ValueError):
-    """A command that does not go on what OUTPUT was begun with."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +47,14 @@ def _shown(value: Any) -> str:
 def agreed(output: Place, settings: Settings) -> str | None:
     """Checks OUTPUT's batch.json, if there is one; returns the version that began.
 
-    Raises SettingsError where it was begun with others, and for a folder that holds
+    Raises RunError where it was begun with others, and for a folder that holds
     something else.
     """
     if not output.holds(FILE):
         if output.is_file() or any(
             not info.base_name.startswith(".") for info in output.find(recursive=False)
         ):
-            raise SettingsError(
+            raise RunError(
                 f"{output.name}: is not empty and holds no {FILE}, so it was not begun "
                 "by this command; name a new OUTPUT"
             )
@@ -67,12 +64,12 @@ def agreed(output: Place, settings: Settings) -> str | None:
         begun = json.loads(text)
         version = str(begun["deblurgan_tf"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(
+        raise RunError(
             f"{output.spell(output.at(FILE))}: is damaged ({error}); name a new OUTPUT"
         ) from error
     wrong = settings.differences(begun)
     if wrong:
-        raise SettingsError(
+        raise RunError(
             f"{output.name} was begun otherwise: {'; '.join(wrong)} (the model was "
             f"{begun.get('model')}). Name a new OUTPUT, or give the options that it "
             "was begun with"
@@ -81,11 +78,11 @@ def agreed(output: Place, settings: Settings) -> str | None:
 
 
 def write(output: Place, settings: Settings) -> None:
-    """Raises StoreError where OUTPUT cannot be written to."""
+    """Raises DataError where OUTPUT cannot be written to."""
     text = json.dumps(asdict(settings), indent=2) + "\n"
     try:
         output.write(FILE, text.encode())
     except OSError as error:
-        raise StoreError(
+        raise DataError(
             f"{output.name}: cannot be written to ({error}); check its rights"
         ) from error

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pyarrow import fs as pafs
 
+from deblurgan_tf.errors import DataError
+
 ARROW_SCHEMES = frozenset(
     ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
 )
@@ -25,10 +27,6 @@ WORK = ".work"
 """The folder of a place that is there during a run: files grow in it before they get
 their names, and batches leave a mark when they are begun."""
 T = TypeVar("T")
-
-
-class StoreError(ValueError):
-    """A folder or store that cannot be used; the message names it and the way out."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Place:
         return self._tried(self.files.get_file_info, selector)
 
     def read(self, name: str) -> bytes:
-        """Raises StoreError where it cannot be read."""
+        """Raises DataError where it cannot be read."""
 
         def whole(path: str) -> bytes:
             with self.files.open_input_stream(path) as stream:
@@ -130,7 +128,7 @@ class Place:
         try:
             return work(*arguments)
         except (OSError, pa.ArrowException) as error:
-            raise StoreError(
+            raise DataError(
                 f"{self.name}: cannot be read ({_reason(error)}); check the name, the "
                 "rights and the network"
             ) from error
@@ -144,7 +142,7 @@ def _reason(error: Exception) -> str:
 def open_place(uri: str) -> Place:
     """A path of this machine, or a URI that pyarrow or fsspec know.
 
-    Raises StoreError for a URI that neither knows, or a store that is not reached.
+    Raises DataError for a URI that neither knows, or a store that is not reached.
     """
     scheme, colon, _ = uri.partition("://")
     if not colon:
@@ -159,7 +157,7 @@ def open_place(uri: str) -> Place:
             files = pafs.PyFileSystem(pafs.FSSpecHandler(backend))
     # fsspec names the package that a scheme needs in an ImportError.
     except (OSError, ValueError, ImportError) as error:
-        raise StoreError(
+        raise DataError(
             f"{_shown(uri)}: cannot be opened ({_reason(error)}); give a folder, or a "
             "URI like s3://bucket/folder that pyarrow or an installed fsspec package "
             "opens"
@@ -168,15 +166,15 @@ def open_place(uri: str) -> Place:
 
 
 def check_apart(inputs: list[Place], output: Place) -> None:
-    """Raises StoreError where OUTPUT is an input, or lies inside one."""
+    """Raises DataError where OUTPUT is an input, or lies inside one."""
     for place in inputs:
         if place.kind != output.kind:
             continue
         within, outer = (_comparable(x) for x in (output, place))
         if within == outer:
-            raise StoreError(f"{output.name} is INPUT and OUTPUT; name another OUTPUT")
+            raise DataError(f"{output.name} is INPUT and OUTPUT; name another OUTPUT")
         if within.startswith(f"{outer}/"):
-            raise StoreError(
+            raise DataError(
                 f"{output.name} lies inside INPUT {place.name}, whose next listing "
                 "would find the results; name an OUTPUT outside"
             )

@@ -17,7 +17,8 @@ import pyarrow as pa
 from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
-from deblurgan_tf.batching.stores import WORK, StoreError, open_place
+from deblurgan_tf.batching.stores import WORK, open_place
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.restoring.pipeline import check_name
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Worker:
         self.restorer = _restorer(model, task)
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        """Raises StoreError where OUTPUT cannot be written to: that is no picture's
+        """Raises DataError where OUTPUT cannot be written to: that is no picture's
         fault, and the next batch would fare no better."""
         step = self.task.batch
         parts = [
@@ -99,7 +100,7 @@ class Worker:
             table = manifest.table(row | {"finished": now} for row in rows)
             manifest.commit(self.output, name, table)
         except OSError as error:
-            raise StoreError(
+            raise DataError(
                 f"{self.output.name}: cannot be written to ({error}); check its rights "
                 "and its space, and give the same command again"
             ) from error

@@ -12,16 +12,13 @@ from deblurgan_tf.benchmarking import multiplications
 from deblurgan_tf.benchmarking.turns import Work
 from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.config import Config
+from deblurgan_tf.errors import MissingExtra
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.training.losses import content_loss
 from deblurgan_tf.training.step import make_train_step, new_state
 
 PAPER = "resnet"
 """The name of the paper's generator, full width, random weights."""
-
-
-class NoTorch(ValueError):
-    """The comparison was asked for and PyTorch is not there."""
 
 
 class TrainingSteps:
@@ -115,7 +112,7 @@ def _pixels(*size: int) -> np.ndarray:
 
 
 def torch_step(side: int, batch: int) -> Work:
-    """`torch_reference`'s step; raises NoTorch."""
+    """`torch_reference`'s step; raises MissingExtra."""
     torch = import_torch()
     from deblurgan_tf.benchmarking.torch_reference import (
         make_train_step as make_torch_step,
@@ -127,7 +124,7 @@ def torch_step(side: int, batch: int) -> Work:
 
 
 def torch_forward(pixels: np.ndarray) -> Callable[[], object]:
-    """The paper's generator in PyTorch, from uint8 to uint8; raises NoTorch."""
+    """The paper's generator in PyTorch, from uint8 to uint8; raises MissingExtra."""
     torch = import_torch()
     from deblurgan_tf.benchmarking.torch_reference import Generator
 
@@ -146,7 +143,7 @@ def import_torch() -> Any:
     try:
         import torch
     except ImportError:
-        raise NoTorch(
+        raise MissingExtra(
             "the comparison needs PyTorch: pip install 'deblurgan_tf[torch]', or leave "
             "it out with --no-torch"
         ) from None

@@ -17,7 +17,8 @@ import tensorflow as tf
 from deblurgan_tf.config import Config, Data, MixPart
 from deblurgan_tf.data import files, mix
 from deblurgan_tf.data.plates import source as plates
-from deblurgan_tf.data.source import DataError, Item, Source, samples
+from deblurgan_tf.data.source import Item, Source, samples
+from deblurgan_tf.errors import DataError
 
 __all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]
 

@@ -10,16 +10,8 @@ from pathlib import Path
 
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
-from deblurgan_tf.data.source import (
-    Crop,
-    DataError,
-    Item,
-    Items,
-    Pair,
-    reduced,
-    scaled,
-    split,
-)
+from deblurgan_tf.data.source import Crop, Item, Items, Pair, reduced, scaled, split
+from deblurgan_tf.errors import DataError, PictureError
 
 
 def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
@@ -76,7 +68,7 @@ def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
     def size(file: Path) -> tuple[int, int] | None:
         try:
             return images.size(file)
-        except images.PictureError as error:
+        except PictureError as error:
             broken.append(str(error))
             return None
 

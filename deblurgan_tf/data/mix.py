@@ -8,15 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deblurgan_tf.data.source import (
-    Crop,
-    DataError,
-    Item,
-    Items,
-    Sample,
-    Source,
-    generator,
-)
+from deblurgan_tf.data.source import Crop, Item, Items, Sample, Source, generator
+from deblurgan_tf.errors import DataError
 
 BLOCK = 4096  # choices drawn at a time
 

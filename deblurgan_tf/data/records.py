@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError
 
 INDEX = "deblurgan_index"  # folder beside the files; an index for each
 # A record: its length (8 bytes), a checksum of that (4), the data, their checksum (4).
@@ -82,7 +83,7 @@ def _scanned(path: str, features: Features) -> Shard:
             size = found[0]
             if len(set(found)) > 1:
                 problems.append(f"{name}: blurred and sharp differ in size")
-        except images.PictureError as error:
+        except PictureError as error:
             problems.append(str(error))
         offsets.append(end + _BEFORE)
         lengths.append(len(record))

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf.data.holdout import hold_out
+from deblurgan_tf.errors import DataError
 
 Crop = tuple[int, int]  # height, width
 # (blurred or None where it is to be made, sharp), uint8 (H, W, 3)
@@ -30,10 +31,6 @@ class Sample(NamedTuple):
     blurred: np.ndarray
     sharp: np.ndarray
     paired: np.ndarray  # bool, ()
-
-
-class DataError(ValueError):
-    """The data cannot be used; the message names the files and the way out."""
 
 
 @dataclass(frozen=True)

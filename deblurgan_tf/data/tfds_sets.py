@@ -23,7 +23,8 @@ from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.data.records import Shard, open_shard
-from deblurgan_tf.data.source import Crop, DataError, Item, Items, Pair, reduced
+from deblurgan_tf.data.source import Crop, Item, Items, Pair, reduced
+from deblurgan_tf.errors import DataError
 
 TOLD = 10  # names in a warning
 

@@ -17,7 +17,7 @@ def restore_all(tasks: list[Task], model: str) -> Iterator[tuple[Task, float | s
 
     model: a shipped model's name, a run or a file. The first picture is restored once
     before, untimed, because a network's first work is slow.
-    Raises model_files.ModelError for a model that cannot be used.
+    Raises ModelError for a model that cannot be used.
     """
     import_tensorflow()
     # Seconds to import, and only this method needs it.

@@ -17,12 +17,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.plates.boxes import Box, BoxError, parse_box
+from deblurgan_tf.errors import DataError, UsageError
+from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.plates.detection import plate_text
-
-
-class PairsError(ValueError):
-    """A folder of pairs that cannot be used; the message names it and the way out."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +48,19 @@ def read_pairs(root: Path) -> tuple[list[Pair], list[str]]:
     """The pairs below a folder, sorted by name, and notices of what is not used.
 
     A blurred picture without a sharp one of its name is a pair that cannot be
-    measured; a sharp one without a blurred one is left out. Raises PairsError for a
+    measured; a sharp one without a blurred one is left out. Raises DataError for a
     folder without blurred/ and sharp/ or without pictures, for two pictures that differ
     in their ending alone, and for tables that cannot be read.
     """
     folders = root / "blurred", root / "sharp"
     if not all(folder.is_dir() for folder in folders):
-        raise PairsError(
+        raise DataError(
             f"{root}: needs the folders blurred/ and sharp/ with pictures of equal "
             "names; python -m deblurgan_tf.prepare blur makes them from sharp pictures"
         )
     blurred, sharp = (_pictures(folder) for folder in folders)
     if not blurred:
-        raise PairsError(f"{folders[0]}: there are no pictures in this folder")
+        raise DataError(f"{folders[0]}: there are no pictures in this folder")
     texts, boxes = _texts(root / "texts.csv"), _boxes(root / "boxes.csv")
     pairs = []
     for name, file in blurred.items():
@@ -129,7 +126,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
     for name in files:
         other = known.setdefault(stem(name), name)
         if other != name:
-            raise PairsError(
+            raise DataError(
                 f"{folder}: {other} and {name} differ in their ending alone, and their "
                 "results would have one name; rename or remove one"
             )
@@ -140,10 +137,10 @@ def _texts(file: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for line, row in _rows(file, ("file", "text")):
         if row["file"] in texts:
-            raise PairsError(f"{file}, line {line}: {row['file']} is there already")
+            raise DataError(f"{file}, line {line}: {row['file']} is there already")
         text = plate_text(row["text"])
         if not text:
-            raise PairsError(
+            raise DataError(
                 f"{file}, line {line}: the text {row['text']!r} has no A-Z or 0-9; "
                 "write what stands on the plate, or remove the line"
             )
@@ -160,8 +157,8 @@ def _boxes(file: Path) -> dict[str, tuple[Box, ...]]:
         if any(numbers):
             try:
                 box = parse_box(",".join(numbers))
-            except BoxError as error:
-                raise PairsError(f"{file}, line {line}: {error}") from error
+            except UsageError as error:
+                raise DataError(f"{file}, line {line}: {error}") from error
             boxes[row["file"]] = (*known, box)
     return boxes
 
@@ -176,11 +173,11 @@ def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
             reader = csv.DictReader(stream, restval="", strict=True)
             missing = [x for x in columns if x not in (reader.fieldnames or ())]
             if missing:
-                raise PairsError(
+                raise DataError(
                     f"{file}: has no column {', '.join(missing)}; its first line must "
                     f"name the columns {','.join(columns)}"
                 )
             for row in reader:
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PairsError(f"{file}: cannot be read ({error})") from error
+        raise DataError(f"{file}: cannot be read ({error})") from error

@@ -6,13 +6,10 @@ import re
 from pathlib import Path
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.evaluation import methods
 from deblurgan_tf.evaluation.pairs import Pair, read_kernel, stem, support
 from deblurgan_tf.evaluation.tasks import Settings, Task
-
-
-class PlanError(ValueError):
-    """Methods that cannot be used as asked; the message names the way out."""
 
 
 def chosen(text: str | None) -> list[str]:
@@ -20,7 +17,7 @@ def chosen(text: str | None) -> list[str]:
     names = methods.NAMES if text is None else [x.strip() for x in text.split(",")]
     wrong = [name for name in names if name not in methods.NAMES]
     if wrong:
-        raise PlanError(
+        raise UsageError(
             f"--methods: there is no {', '.join(map(repr, wrong))}; there are "
             f"{', '.join(methods.NAMES)}"
         )
@@ -33,14 +30,16 @@ def others(given: list[str]) -> dict[str, Path]:
     for text in given:
         name, _, folder = text.partition("=")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or not folder:
-            raise PlanError(
+            raise UsageError(
                 f"--restored {text}: give NAME=DIR, the name of letters, digits and "
                 "_ . + - alone"
             )
         if name in methods.NAMES or name in folders:
-            raise PlanError(f"--restored {text}: {name} is a method already; rename it")
+            raise UsageError(
+                f"--restored {text}: {name} is a method already; rename it"
+            )
         if not Path(folder).is_dir():
-            raise PlanError(f"--restored {text}: {folder} is no folder")
+            raise UsageError(f"--restored {text}: {folder} is no folder")
         folders[name] = Path(folder)
     return folders
 
@@ -107,7 +106,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for file in images.find(folder):
         name = stem(file.relative_to(folder).as_posix())
         if name in files:
-            raise PlanError(
+            raise UsageError(
                 f"{files[name]} and {file} are both named {name}; remove one"
             )
         files[name] = file

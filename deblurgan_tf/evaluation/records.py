@@ -20,13 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Task, file_hash
 from deblurgan_tf.storage.atomic import write_text
 from deblurgan_tf.storage.json_lines import read_lines
-
-
-class RecordsError(RuntimeError):
-    """A folder of results that cannot be used; the message names the way out."""
 
 
 @contextlib.contextmanager
@@ -36,7 +33,7 @@ def locked(output: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RecordsError(
+            raise RunError(
                 f"{output}: another evaluation is at work in this folder; wait for it, "
                 "or name another --output"
             ) from None

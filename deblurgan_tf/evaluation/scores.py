@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.evaluation import detection
 from deblurgan_tf.evaluation.pairs import Pair, read_kernel
 from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.metrics import texts
 from deblurgan_tf.plates import detection as plates
 from deblurgan_tf.plates.boxes import Box, check_inside
 
@@ -48,7 +50,7 @@ def measure(
     found: the kernel that a blind method found. read: read the plate whose text is
     known. detect: find plates, and compare with the pair's boxes, or with those found
     in the sharp picture; the numbers of boxes are scores too.
-    Raises ValueError (images.PictureError is one) where the pair cannot be used.
+    Raises ValueError (PictureError is one) where the pair cannot be used.
     """
     assert pair.sharp is not None
     sharp = images.read_rgb(pair.sharp)
@@ -65,8 +67,8 @@ def measure(
     if read and pair.text is not None:
         text = plates.read_plate(restored).text
         scores["read"] = text
-        scores["exact_match"] = metrics.exact_match(text, pair.text)
-        scores["cer"] = metrics.character_error_rate(text, pair.text)
+        scores["exact_match"] = texts.exact_match(text, pair.text)
+        scores["cer"] = texts.character_error_rate(text, pair.text)
     if detect:
         scores |= _detection(restored, _given(pair, sharp))
     if found is not None and pair.kernel is not None:
@@ -78,11 +80,11 @@ def measure(
 def _detection(restored: np.ndarray, given: tuple[Box, ...]) -> dict[str, float]:
     found = [plate.box for plate in plates.find_plates(restored)]
     scores = {
-        "boxes_matched": metrics.matched(found, given),
+        "boxes_matched": detection.matched(found, given),
         "boxes_found": len(found),
         "boxes_given": len(given),
     }
-    rates = metrics.rates(*scores.values())
+    rates = detection.rates(*scores.values())
     named = dict(zip(("precision", "recall", "f1"), rates, strict=True))
     return scores | {name: x for name, x in named.items() if not math.isnan(x)}
 

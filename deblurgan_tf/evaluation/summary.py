@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from deblurgan_tf.evaluation import detection
 from deblurgan_tf.evaluation.scores import LOWER_IS_BETTER, PROTOCOL
-from deblurgan_tf.metrics import pixels as metrics
 
 RESAMPLES = 10_000
 SEED = 0
@@ -143,7 +143,7 @@ def _statistic(
 
     def rate(positions: np.ndarray) -> np.ndarray:
         sums = counts[positions].sum(axis=1)
-        return np.array([metrics.rates(*row)[RATES.index(metric)] for row in sums])
+        return np.array([detection.rates(*row)[RATES.index(metric)] for row in sums])
 
     return rate, len(counts)
 

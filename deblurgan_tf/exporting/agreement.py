@@ -11,13 +11,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.inference.restorer import Restorer
 
 Pictures = list[np.ndarray]
-
-
-class ExportError(ValueError):
-    """An export that cannot be used; the message says why and what to do."""
 
 
 class Tolerance(NamedTuple):
@@ -80,7 +77,7 @@ def _blocks(height: int, width: int, seed: int) -> np.ndarray:
 def compare(path: Path, restorer: Restorer, tolerance: Tolerance) -> list[Agreement]:
     """Each signature of an exported model against `restorer`.
 
-    Raises ExportError where one differs by more than the tolerance, or cannot run.
+    Raises WorkFailed where one differs by more than the tolerance, or cannot run.
     """
     blurred = pictures()
     wanted = [restorer.restore(picture) for picture in blurred]
@@ -92,7 +89,7 @@ def compare(path: Path, restorer: Restorer, tolerance: Tolerance) -> list[Agreem
             or agreement.share > tolerance.share
             or agreement.psnr < tolerance.psnr
         ):
-            raise ExportError(
+            raise WorkFailed(
                 f"{agreement}. Allowed are a difference of {tolerance.levels}, in "
                 f"{tolerance.share:g} of the values, and {tolerance.psnr:g} dB. The "
                 "export is not kept; report the model and the versions of the packages"
@@ -106,7 +103,7 @@ def _measured(
 ) -> Agreement:
     for number, (one, other) in enumerate(zip(restored, wanted, strict=True)):
         if (one.shape, one.dtype) != (other.shape, other.dtype):
-            raise ExportError(
+            raise WorkFailed(
                 f"{signature}: picture {number} became {one.shape} {one.dtype}, not "
                 f"{other.shape} {other.dtype}. The export is not kept"
             )
@@ -130,7 +127,7 @@ def _measured(
 def answers(path: Path, blurred: Pictures) -> dict[str, tuple[Pictures, float]]:
     """Signature -> (restored pictures, seconds), from a fresh process.
 
-    Raises ExportError with that process's last words where it fails.
+    Raises WorkFailed with that process's last words where it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "pictures.npz"), Path(folder, "answers.npz")
@@ -145,7 +142,7 @@ def answers(path: Path, blurred: Pictures) -> dict[str, tuple[Pictures, float]]:
         )
         if done.returncode or not target.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ExportError(
+            raise WorkFailed(
                 f"{path.name} does not run in a fresh process (exit code "
                 f"{done.returncode}): {last}. The export is not kept"
             )

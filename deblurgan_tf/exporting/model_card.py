@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
+from deblurgan_tf.errors import ConfigError
 from deblurgan_tf.storage.provenance import commit
 from deblurgan_tf.storage.resources import resource
 
@@ -54,7 +55,7 @@ def source(given: str, file: Path) -> Source:
         return Source(file.stem, digest, None, None)
     try:
         config = configs.experiment(given)
-    except configs.ConfigError:
+    except ConfigError:
         return Source(given, digest, None, None)
     return Source(given, digest, config, resource("assets", "models", "README.md"))
 

@@ -38,7 +38,7 @@ class Cost(NamedTuple):
 def measure(path: Path, restorer: Restorer) -> Cost:
     """Restores the plates by `restorer` and by the exported file, in a fresh process.
 
-    Raises agreement.ExportError where that process fails.
+    Raises WorkFailed where that process fails.
     """
     config = configs.load(configs.experiment(EXPERIMENT))
     how = degradation(config.blur, config.seed)

@@ -12,13 +12,8 @@ XMP, comments and embedded thumbnails of TIFF are not kept. TIFF is written with
 deflate, whatever the input's lossless compression was.
 """
 
-from deblurgan_tf.images.picture import (
-    FORMATS,
-    SUFFIXES,
-    Compression,
-    Picture,
-    PictureError,
-)
+from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import (
     MAX_PIXELS,

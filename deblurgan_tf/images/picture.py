@@ -20,10 +20,6 @@ FORMATS = {
 SUFFIXES = frozenset(FORMATS)
 
 
-class PictureError(ValueError):
-    """A picture that cannot be read or written; says which, why and what to do."""
-
-
 @dataclass(frozen=True)
 class Compression:
     """How a JPEG was compressed: enough to write another one of the same quality.

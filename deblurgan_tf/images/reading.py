@@ -16,9 +16,10 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
 
+from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import png16, tiff
-from deblurgan_tf.images.picture import SUFFIXES, Compression, Picture, PictureError
+from deblurgan_tf.images.picture import SUFFIXES, Compression, Picture
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import png16, tiff
-from deblurgan_tf.images.picture import FORMATS, Picture, PictureError
+from deblurgan_tf.images.picture import FORMATS, Picture
 
 _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 

@@ -53,7 +53,7 @@ def load(
     tile: pixels a side of the tiles of large pictures; by default TILE, or KERNEL_TILE
     for a model that finds blur kernels.
 
-    Raises model_files.ModelError for a model that cannot be used, and ValueError for
+    Raises ModelError for a model that cannot be used, and ValueError for
     an unknown precision or too small a tile.
     """
     model = model_files.open_model(model_files.find(name_or_path))

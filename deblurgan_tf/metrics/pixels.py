@@ -1,24 +1,18 @@
-"""How good restored pictures are, one value a picture: closeness, reading, detection.
+"""How close a restored picture is to its sharp one, and a kernel to the true one.
 
 PSNR and SSIM take uint8 (H, W, 3): the pixels that a file holds, full frames, no crop.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import scipy.fft
 import scipy.optimize
 
-from deblurgan_tf.plates.boxes import Box, iou
-
 SSIM_SIDE = 11  # pixels: SSIM's window
 SIGMA = 1.5  # pixels: of the Gaussian in it
 SHIFT = 5  # pixels that `shifted_psnr` moves in each direction
-SAME_PLACE = 0.5  # intersection over union from which two boxes are one object
 
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
@@ -88,57 +82,6 @@ def ssim(restored: np.ndarray, sharp: np.ndarray) -> float:
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variances + c2)
     return float(np.mean(luminance * structure))
-
-
-def exact_match(read: str, text: str) -> float:
-    """1 where a plate was read without an error, else 0.
-
-    Both are capitals and digits alone (`plates.plate_text`), here and below.
-    """
-    return float(read == text)
-
-
-def character_error_rate(read: str, text: str) -> float:
-    """Characters to insert, delete or replace in what was read, over those of the text.
-
-    Levenshtein 1966; above 1 where more is read than is there.
-    Raises ValueError for an empty text.
-    """
-    if not text:
-        raise ValueError("an empty text has no character error rate")
-    distances = list(range(len(read) + 1))
-    for row, wanted in enumerate(text, start=1):
-        diagonal, distances[0] = distances[0], row
-        for column, got in enumerate(read, start=1):
-            replaced = diagonal + (wanted != got)
-            diagonal = distances[column]
-            distances[column] = min(
-                replaced, distances[column] + 1, distances[column - 1] + 1
-            )
-    return distances[-1] / len(text)
-
-
-def matched(found: Sequence[Box], given: Sequence[Box]) -> int:
-    """How many boxes of the two lists can be paired: each once, IoU at least 0.5.
-
-    The largest number of pairs (Hungarian method), whatever the order.
-    """
-    if not found or not given:
-        return 0
-    same = np.array([[iou(one, two) >= SAME_PLACE for two in given] for one in found])
-    rows, columns = scipy.optimize.linear_sum_assignment(same, maximize=True)
-    return int(same[rows, columns].sum())
-
-
-def rates(matched: float, found: float, given: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 from numbers of boxes, of one or of many pictures; NaN
-    where a share is of nothing."""
-
-    def share(part: float, whole: float) -> float:
-        return part / whole if whole else math.nan
-
-    both = share(2 * matched, found + given)
-    return share(matched, found), share(matched, given), both
 
 
 def kernel_similarity(found: np.ndarray, true: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.models.unrolled import (
     count_levels,
     counterpart,
@@ -21,10 +22,6 @@ from deblurgan_tf.models.unrolled import (
 from deblurgan_tf.storage.resources import resource
 
 PICTURES = (None, None, None, 3)
-
-
-class ModelError(ValueError):
-    """A model that cannot be used; the message names it and the way out."""
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:

@@ -14,16 +14,13 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.models.deblurgan import resnet_generator
 
 DROPOUT = 0.5  # the authors' rate
 # Kept by the later code's InstanceNorm2d, which the authors never used: they restored
 # without eval(), by the statistics of the picture itself.
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
-class ConvertError(ValueError):
-    """A file that cannot be carried over; the message names it and the reason."""
 
 
 class Layout(NamedTuple):
@@ -48,18 +45,18 @@ def convert(path: Path, dropout: bool = True) -> keras.Model:
     The result adds the network's output to its input, as the paper and the authors'
     --learn_residual do; the weights do not tell whether they were trained so.
 
-    Raises ConvertError for a file that is missing, damaged, would run code, or holds
+    Raises ModelError for a file that is missing, damaged, would run code, or holds
     another network, and when PyTorch is not installed.
     """
     state = read_state(path)
     try:
         layout, names = _layout(state)
         if layout.dropout and not dropout:
-            raise ConvertError("its blocks have dropout; leave out --no-dropout")
+            raise ModelError("its blocks have dropout; leave out --no-dropout")
         generator = _generator(layout, layout.dropout is not False and dropout)
         _fill(generator, state, names)
-    except ConvertError as error:
-        raise ConvertError(f"{path}: {error}") from None
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     return generator
 
 
@@ -67,22 +64,22 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     """Names -> float32 weights, without the running statistics and `module.`.
 
     Reads with PyTorch's weights_only, which builds tensors and plain containers and
-    refuses all else. Raises ConvertError as `convert` does.
+    refuses all else. Raises ModelError as `convert` does.
     """
     try:
         import torch
     except ImportError:
-        raise ConvertError(
+        raise ModelError(
             f"{path}: reading PyTorch weights needs PyTorch; install it with "
             "pip install 'deblurgan_tf[torch]'"
         ) from None
     if not path.is_file():
-        raise ConvertError(f"{path}: is no file")
+        raise ModelError(f"{path}: is no file")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     # Damaged archives and pickles raise errors of every kind.
     except Exception as error:
-        raise ConvertError(
+        raise ModelError(
             f"{path}: holds no weights that can be read without running code "
             f"({type(error).__name__}). It is damaged, or a whole network was saved: "
             "save its state_dict() with torch.save"
@@ -92,7 +89,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
         states = [value for value in loaded.values() if _is_state(value)]
         loaded = states[0] if len(states) == 1 else None
     if not _is_state(loaded):
-        raise ConvertError(f"{path}: is no state dict, nor has exactly one in it")
+        raise ModelError(f"{path}: is no state dict, nor has exactly one in it")
     state = {}
     for name, tensor in loaded.items():
         short = name.removeprefix("module.")
@@ -117,7 +114,7 @@ def _is_state(value: Any) -> bool:
 def _layout(state: dict[str, np.ndarray]) -> tuple[Layout, list[str]]:
     """The layout, and the names of the convolutions from input to output."""
     if any(name.endswith(".weight") and state[name].ndim == 1 for name in state):
-        raise ConvertError(
+        raise ModelError(
             "its normalisation has weights (BatchNorm, or InstanceNorm with affine); "
             "only the authors' default, --norm instance, can be carried over"
         )
@@ -130,10 +127,10 @@ def _layout(state: dict[str, np.ndarray]) -> tuple[Layout, list[str]]:
     places = {tuple(place for row, place in inner if row == each) for each in rows}
     kinds = {(): (2, None), (1,): (1, None), (1, 5): (2, False), (1, 6): (2, True)}
     if "model.1.weight" not in state or len(places) > 1:
-        raise ConvertError(_unknown(state))
+        raise ModelError(_unknown(state))
     place = next(iter(places), ())
     if place not in kinds:
-        raise ConvertError(
+        raise ModelError(
             f"its blocks have convolutions at {', '.join(map(str, place))}; with "
             "reflection padding they are at 1, at 1 and 5, or at 1 and 6"
         )
@@ -149,7 +146,7 @@ def _layout(state: dict[str, np.ndarray]) -> tuple[Layout, list[str]]:
     names += [f"model.{row}" for row in (after, after + 3, after + 7)]
     wanted = {f"{name}.{part}" for name in names for part in ("weight", "bias")}
     if wanted != set(state):
-        raise ConvertError(_unknown(state, wanted))
+        raise ModelError(_unknown(state, wanted))
     return layout, names
 
 
@@ -180,10 +177,10 @@ def _fill(
         weights = [np.moveaxis(kernel, (0, 1), (-1, -2)), bias]
         for value, variable in zip(weights, layer.weights, strict=True):
             if value.shape != tuple(variable.shape):
-                raise ConvertError(
+                raise ModelError(
                     f"{name} has the shape {value.shape} here, but "
                     f"{tuple(variable.shape)} in a generator of this width"
                 )
             if not np.isfinite(value).all():
-                raise ConvertError(f"{name} holds NaN or infinity")
+                raise ModelError(f"{name} holds NaN or infinity")
         layer.set_weights(weights)

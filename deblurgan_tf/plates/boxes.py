@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deblurgan_tf.errors import UsageError
+
 # Two rows of text are one plate where they lie one under the other: the measures are
 # those of two-line plates (motorbikes, Vietnam), with room for blur.
 ROW_HEIGHTS = 1.7  # the taller row over the lower one, at most
@@ -35,32 +37,28 @@ class FoundPlate(NamedTuple):
     score: float
 
 
-class BoxError(ValueError):
-    """A box that is no box, or that lies outside its picture."""
-
-
 def parse_box(text: str) -> Box:
-    """`"x,y,w,h"` in whole pixels -> Box; BoxError says what is wrong with it."""
+    """`"x,y,w,h"` in whole pixels -> Box; UsageError says what is wrong with it."""
     parts = text.split(",")
     try:
         x, y, width, height = (int(part) for part in parts)
     except ValueError:
-        raise BoxError(
+        raise UsageError(
             f"a box is x,y,w,h in whole pixels, for example 120,80,200,60; got {text!r}"
         ) from None
     if width < 1 or height < 1:
-        raise BoxError(f"box {text!r}: width and height must be at least 1")
+        raise UsageError(f"box {text!r}: width and height must be at least 1")
     if x < 0 or y < 0:
-        raise BoxError(f"box {text!r}: x and y count from 0 at the top left")
+        raise UsageError(f"box {text!r}: x and y count from 0 at the top left")
     return Box(x, y, width, height)
 
 
 def check_inside(box: Box, height: int, width: int) -> None:
-    """Raises BoxError unless the box lies wholly in a picture of this size."""
+    """Raises UsageError unless the box lies wholly in a picture of this size."""
     inside = 0 <= box.x < box.x + box.width <= width
     inside = inside and 0 <= box.y < box.y + box.height <= height
     if not inside:
-        raise BoxError(
+        raise UsageError(
             f"box {','.join(map(str, box))} is not inside the picture, which is "
             f"{width} wide and {height} high"
         )

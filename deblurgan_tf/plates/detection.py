@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from deblurgan_tf.errors import MissingExtra
 from deblurgan_tf.plates.boxes import (
     Box,
     FoundPlate,
@@ -47,10 +48,6 @@ LONGEST_LINE = 12  # width over height of what is read as a line
 INSTALL = "pip install 'deblurgan_tf[ocr]'"
 
 
-class OcrMissing(RuntimeError):
-    """The extra `ocr` is not installed; the message has the command."""
-
-
 class Reading(NamedTuple):
     """Text of A-Z and 0-9 (empty where none was seen) and its confidence in [0, 1]."""
 
@@ -66,7 +63,7 @@ def find_plates(pixels: np.ndarray) -> list[FoundPlate]:
     to 40 % of the photo's width, not for much smaller ones. The same pixels give the
     same boxes.
 
-    Raises OcrMissing without the extra `ocr`, ValueError for other pixels.
+    Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
     _check(pixels)
     height, width = pixels.shape[:2]
@@ -93,7 +90,7 @@ def read_plate(pixels: np.ndarray) -> Reading:
     one above the other, and they are read from top to bottom; the confidence is the
     lower one. A state's name or a slogan is lower than the number, and is no row.
 
-    Raises OcrMissing without the extra `ocr`, ValueError for other pixels.
+    Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
     _check(pixels)
     height, width = pixels.shape[:2]
@@ -180,7 +177,7 @@ def _engine() -> Any:
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
-        raise OcrMissing(
+        raise MissingExtra(
             f"finding and reading plates needs the extra ocr ({error}); install it "
             f"with: {INSTALL}"
         ) from error

@@ -18,10 +18,11 @@ import numpy as np
 
 from deblurgan_tf import images
 from deblurgan_tf.deconvolution.sharpness import NOT_SHARP, edge_width
+from deblurgan_tf.errors import DataError, PictureError
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
-from deblurgan_tf.preparation.tables import TableError, texts_of
+from deblurgan_tf.preparation.tables import texts_of
 
 Severity = Literal["error", "warning"]
 SEVERITY: dict[str, Severity] = {
@@ -92,7 +93,7 @@ def examine(data: DataSet, advance: Callable[[], object]) -> Part:
         try:
             content = images.contents(path)
             pixels = images.decode_rgb(content, label)
-        except images.PictureError as error:
+        except PictureError as error:
             return Facts(label, name, str(error).removeprefix(f"{label}: "))
         size = pixels.shape[0], pixels.shape[1]
         if not is_sharp:
@@ -215,7 +216,7 @@ def _texts(data: DataSet) -> list[Problem]:
     label = data.label(data.table)
     try:
         texts = texts_of(data.root)
-    except TableError as error:
+    except DataError as error:
         return [Problem("unreadable", label, str(error))]
     found = [
         Problem("text without file", label, f"{name} has a text and is not there")

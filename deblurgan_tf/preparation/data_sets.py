@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.preparation.tables import NAMES
-
-
-class DataSetError(ValueError):
-    """A folder that is no data set; the message says what one looks like."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,14 @@ class DataSet:
 def recognise(folder: Path) -> list[DataSet]:
     """One data set, or two: those of train/ and validation/.
 
-    Raises DataSetError where there are no pictures, or one half of the folders.
+    Raises DataError where there are no pictures, or one half of the folders.
     """
     if not folder.is_dir():
-        raise DataSetError(f"{folder}: there is no such folder")
+        raise DataError(f"{folder}: there is no such folder")
     halves = [folder / "train", folder / "validation"]
     there = [half for half in halves if half.is_dir()]
     if len(there) == 1:
-        raise DataSetError(
+        raise DataError(
             f"{folder}: has {there[0].name}/ but not its fellow; a data set in parts "
             "has train/ and validation/. Give the one folder, or add the other"
         )
@@ -60,7 +57,7 @@ def recognise(folder: Path) -> list[DataSet]:
 def _one(root: Path, prefix: str) -> DataSet:
     blurred, sharp = root / "blurred", root / "sharp"
     if blurred.is_dir() != sharp.is_dir():
-        raise DataSetError(
+        raise DataError(
             f"{root}: has {'blurred' if blurred.is_dir() else 'sharp'}/ alone; pairs "
             "are in blurred/ and sharp/, with equal names"
         )
@@ -80,7 +77,7 @@ def _one(root: Path, prefix: str) -> DataSet:
             paired=True,
         )
     if not found.sharp and not found.blurred:
-        raise DataSetError(f"{root}: there are no pictures in this folder")
+        raise DataError(f"{root}: there are no pictures in this folder")
     return found
 
 

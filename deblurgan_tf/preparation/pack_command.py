@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.errors import DataError, PictureError
 from deblurgan_tf.preparation.terminal import progress, refuse, say
 
 
@@ -39,12 +40,11 @@ def pack(
         raise refuse(f"--name {name}: use small letters, digits and _ alone")
     if output.resolve().is_relative_to(folder.resolve()):
         raise refuse(f"--output {output}: lies in {folder}; choose a place outside it")
-    from deblurgan_tf.images import PictureError
-    from deblurgan_tf.preparation.data_sets import DataSetError, recognise
+    from deblurgan_tf.preparation.data_sets import recognise
 
     try:
         sets = recognise(folder)
-    except (DataSetError, PictureError, OSError) as error:
+    except (DataError, PictureError, OSError) as error:
         raise refuse(error) from None
     import_tensorflow()
     # TensorFlow takes seconds to import: --help and wrong usage do without.
@@ -66,7 +66,7 @@ def pack(
         if failed == total:
             raise refuse("none of the pictures can be used")
         packing.describe(place, name, plans)
-    except (packing.PackingError, OSError) as error:
+    except (DataError, OSError) as error:
         raise refuse(error) from None
     files = sum(len(part.shards) for part in plans)
     say(f"packed {total - failed} into {files} files, left out {failed}; {place}")

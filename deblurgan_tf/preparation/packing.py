@@ -20,16 +20,12 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.data.records import open_shard
-from deblurgan_tf.images import PictureError
+from deblurgan_tf.errors import DataError, PictureError
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.files import side_by_side, write_bytes
 
 VERSION = "1.0.0"
 PLAN = "packing.yaml"
-
-
-class PackingError(ValueError):
-    """A set cannot be packed as asked; the message names the way out."""
 
 
 class Source(NamedTuple):
@@ -49,12 +45,12 @@ class Plan(NamedTuple):
 def plan(data_set: DataSet, megabytes: float) -> Plan:
     """Files of some `megabytes` each, the pictures mixed by a hash of their names.
 
-    Raises PackingError for a sharp or blurred picture without its mate.
+    Raises DataError for a sharp or blurred picture without its mate.
     """
     if data_set.paired:
         alone = sorted(data_set.sharp.keys() ^ data_set.blurred.keys())
         if alone:
-            raise PackingError(
+            raise DataError(
                 f"{data_set.root}: {len(alone)} pictures without a mate of the same "
                 f"name, the first: {alone[0]}; see prepare check"
             )
@@ -82,7 +78,7 @@ def plan(data_set: DataSet, megabytes: float) -> Plan:
 def begin(folder: Path, plans: list[Plan]) -> None:
     """Writes packing.yaml, or checks that the one there is of the same pictures.
 
-    Raises PackingError where it is not, or where the folder holds something else.
+    Raises DataError where it is not, or where the folder holds something else.
     """
     path = folder / PLAN
     digest = hashlib.sha256()
@@ -104,12 +100,12 @@ def begin(folder: Path, plans: list[Plan]) -> None:
     )
     if path.exists():
         if path.read_text(encoding="utf-8") != text:
-            raise PackingError(
+            raise DataError(
                 f"{folder}: was made of other pictures or with other options; choose "
                 "another --name or --output, or delete this folder"
             )
     elif folder.exists() and any(folder.iterdir()):
-        raise PackingError(
+        raise DataError(
             f"{folder}: is not empty and was not made by prepare pack; choose another "
             "--name or --output"
         )

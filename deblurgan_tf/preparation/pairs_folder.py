@@ -17,6 +17,7 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.config import changed_keys
+from deblurgan_tf.errors import DataError, PictureError
 from deblurgan_tf.preparation.files import side_by_side, write_bytes
 from deblurgan_tf.preparation.pair_making import (
     Recipe,
@@ -29,10 +30,6 @@ from deblurgan_tf.preparation.tables import texts_of, write_texts
 from deblurgan_tf.restoring.inputs import Job
 
 PROTOCOL = "pairs.yaml"
-
-
-class PairsError(ValueError):
-    """Pairs cannot be made as asked; the message names the way out."""
 
 
 class Sharp(NamedTuple):
@@ -56,8 +53,8 @@ class Made(NamedTuple):
 def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
     """The pictures among the jobs, with their texts, sorted by name.
 
-    Raises PairsError where two would have one name or a result would replace an input,
-    TableError for a bad texts.csv.
+    Raises DataError where two would have one name or a result would replace an input,
+    DataError for a bad texts.csv.
     """
     tables: dict[Path, dict[str, str]] = {}
     found: dict[str, Sharp] = {}
@@ -73,17 +70,17 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
         sharp = Sharp(name, job.source, tables[root].get(relative.as_posix()))
         other = found.setdefault(name, sharp)
         if other is not sharp:
-            raise PairsError(
+            raise DataError(
                 f"{other.source} and {sharp.source} would both become {name}.png; "
                 "rename one, or give them to two commands with different --output"
             )
     if not found:
-        raise PairsError("the inputs hold no pictures; give files or folders")
+        raise DataError("the inputs hold no pictures; give files or folders")
     sources = {sharp.source.resolve() for sharp in found.values()}
     for name in found:
         for target in place(pairs, name):
             if target.resolve() in sources:
-                raise PairsError(
+                raise DataError(
                     f"{target} is an input and would be overwritten by a result; "
                     "choose another --output"
                 )
@@ -98,14 +95,14 @@ def begin(pairs: Path, recipe: Recipe, command: str) -> None:
         before = _protocol(path)["arguments"]
         changed = changed_keys(before, arguments)
         if changed:
-            raise PairsError(
+            raise DataError(
                 f"{pairs}: its pairs were made with other arguments; they differ in: "
                 f"{', '.join(changed)}. Give the old values (they are in {path}) to go "
                 "on, or another folder with --output"
             )
         return
     if pairs.is_dir() and any(pairs.iterdir()):
-        raise PairsError(
+        raise DataError(
             f"{pairs}: is not empty and holds no {PROTOCOL}: its pairs were not made "
             "here; choose another folder with --output"
         )
@@ -139,7 +136,7 @@ def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[M
                     f"{where.blurred} to make the pair anew"
                 )
             write_pair(where, make_pair(picture, sharp.name, recipe))
-        except images.PictureError as error:
+        except PictureError as error:
             return Made(sharp, str(error))
         # Too small for its kernel, too large for the memory, the disk is full.
         except (ValueError, OSError, MemoryError) as error:
@@ -161,9 +158,9 @@ def _protocol(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PairsError(f"{path}: cannot be read ({error})") from None
+        raise DataError(f"{path}: cannot be read ({error})") from None
     if not isinstance(found, dict) or not isinstance(found.get("arguments"), dict):
-        raise PairsError(
+        raise DataError(
             f"{path}: does not say how its pairs were made; choose another --output"
         )
     return found

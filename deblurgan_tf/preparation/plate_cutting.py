@@ -63,7 +63,7 @@ def cut_plates(
     given: where they are; None finds them (extra `ocr`). read: reads those without a
     given text (extra `ocr`), and drops what no plate's text can be read on.
 
-    Raises BoxError for a given box outside the photo, OcrMissing without the extra.
+    Raises UsageError for a given box outside the photo, MissingExtra without the extra.
     """
     if given is None:
         return [

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from deblurgan_tf import images
-from deblurgan_tf.plates.boxes import BoxError
+from deblurgan_tf.errors import PictureError, UsageError
 from deblurgan_tf.preparation.files import write_bytes
 from deblurgan_tf.preparation.plate_cutting import CutPlate, Limits, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
@@ -54,9 +54,9 @@ def cut_photo(
     try:
         photo = images.read_rgb(job.source)
         plates = cut_plates(photo, given, limits, read)
-    except images.PictureError as error:
+    except PictureError as error:
         return Photo(name, [], str(error))
-    except BoxError as error:
+    except UsageError as error:
         return Photo(name, [], f"{job.source}: {error}")
     cuts: list[Cut] = []
     for number, plate in enumerate(plates, 1):

@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.preparation.files import write_bytes
 
 NAMES = ("texts.csv", "plates.csv")
 """Where texts are looked for in a folder of pictures; the first that is there."""
-
-
-class TableError(ValueError):
-    """A CSV file that cannot be used; the message names the file and the line."""
 
 
 class GivenPlate(NamedTuple):
@@ -38,7 +35,7 @@ def texts_of(folder: Path) -> dict[str, str]:
 def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
     """The boxes of each file, from a CSV file with the columns file,x,y,w,h[,text].
 
-    Raises TableError for a file that cannot be read, a missing column or a box that is
+    Raises DataError for a file that cannot be read, a missing column or a box that is
     none.
     """
     found: dict[str, list[GivenPlate]] = {}
@@ -46,11 +43,11 @@ def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
         try:
             x, y, width, height = (int(row[key]) for key in ("x", "y", "w", "h"))
         except (TypeError, ValueError):
-            raise TableError(
+            raise DataError(
                 f"{path}: line {line}: x, y, w and h must be whole pixels"
             ) from None
         if min(x, y) < 0 or min(width, height) < 1:
-            raise TableError(
+            raise DataError(
                 f"{path}: line {line}: x and y count from 0, w and h are at least 1"
             )
         plate = GivenPlate(Box(x, y, width, height), row.get("text") or None)
@@ -73,11 +70,11 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str
         # Spreadsheets begin their files with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: cannot be read ({error})") from None
+        raise DataError(f"{path}: cannot be read ({error})") from None
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in columns if name not in (reader.fieldnames or ())]
     if missing:
-        raise TableError(
+        raise DataError(
             f"{path}: lacks the columns {', '.join(missing)}; the first line names "
             f"them: {','.join(columns)}"
         )

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deblurgan_tf import images, video
-
-
-class InputError(ValueError):
-    """Inputs that cannot be worked on together; the message names them."""
+from deblurgan_tf.errors import UsageError
 
 
 class Job(NamedTuple):
@@ -34,7 +31,7 @@ def gather(
     file that does not exist is a job too: it fails when its turn comes, and the others
     do not.
 
-    Raises InputError where two inputs have one target, a target is itself an input,
+    Raises UsageError where two inputs have one target, a target is itself an input,
     or there is no input at all.
     """
     jobs: dict[Path, Job] = {}
@@ -42,7 +39,7 @@ def gather(
         job = Job(source, output / place)
         other = jobs.setdefault(job.target, job)
         if other.source.resolve() != source.resolve():
-            raise InputError(
+            raise UsageError(
                 f"{other.source} and {source} would both be written to {job.target}; "
                 "give them to two commands with different --output, or give the "
                 "folder that holds them, whose structure is kept"
@@ -50,12 +47,12 @@ def gather(
     sources = {job.source.resolve() for job in jobs.values()}
     for job in jobs.values():
         if job.target.resolve() in sources:
-            raise InputError(
+            raise UsageError(
                 f"{job.target} is an input and would be overwritten by a result; "
                 "choose another --output"
             )
     if not jobs:
-        raise InputError("the inputs hold no pictures or videos; give files or folders")
+        raise UsageError("the inputs hold no pictures or videos; give files or folders")
     return list(jobs.values())
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import VideoError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.pipeline import Outcome, failed
-from deblurgan_tf.video import VideoError, restore_video
+from deblurgan_tf.restoring.video import restore_video
 
 if TYPE_CHECKING:  # it imports TensorFlow, which --help does without
     from deblurgan_tf.inference.restorer import Restorer

@@ -25,9 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.plates.boxes import BoxError
+from deblurgan_tf.errors import PictureError, UsageError, VideoError
 from deblurgan_tf.restoring.inputs import Job
-from deblurgan_tf.video import VideoError
 
 PIXELS_IN_FLIGHT = 40_000_000
 WAITING = 3  # pictures decoded ahead, and pictures to be written, at most
@@ -196,7 +195,7 @@ class Pipeline:
             images.write(target, picture)
         except OSError as error:
             why = f"{target}: cannot be written ({error.strerror or error}); check the "
-            return failed(outcome, images.PictureError(f"{why}folder and the disk"))
+            return failed(outcome, PictureError(f"{why}folder and the disk"))
         except Exception as error:
             return failed(outcome, error)
         finally:
@@ -212,7 +211,7 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
     name = str(outcome.job.source)
     if isinstance(error, MemoryError):
         text = "not enough memory; make the picture smaller or free some"
-    elif not isinstance(error, images.PictureError | VideoError | BoxError):
+    elif not isinstance(error, PictureError | VideoError | UsageError):
         text = f"{type(error).__name__}: {text}"
     named = name in text or str(outcome.job.target) in text
     outcome.error = text if named else f"{name}: {text}"
@@ -231,10 +230,10 @@ def check_name(path: Path, picture: images.Picture) -> None:
         return
     fitting = [end for end, kind in images.FORMATS.items() if kind == picture.format]
     if not fitting:
-        raise images.PictureError(
+        raise PictureError(
             f"{path}: {picture.format} can be read but not written; convert it to PNG"
         )
-    raise images.PictureError(
+    raise PictureError(
         f"{path}: is a {picture.format} by its content, but its name does not end in "
         f"{' or '.join(fitting)}; rename it to {path.stem}{fitting[0]}"
     )

@@ -80,8 +80,8 @@ def restore_plates(
     plates are; None finds them. read: read each plate before and after. No plate gives
     equal pixels and an empty list. Where boxes overlap, the later one lies on top.
 
-    Raises BoxError for a box outside the picture, OcrMissing where finding or reading
-    needs the extra `ocr`, ValueError for other pixels.
+    Raises UsageError for a box outside the picture, MissingExtra where finding or
+    reading needs the extra `ocr`, ValueError for other pixels.
     """
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] != (3,):
         raise ValueError(

@@ -1,202 +1,59 @@
-"""One pass over a video's packets: decode, restore, encode, copy the rest."""
+"""Restore videos frame by frame; everything else in the file stays as it was.
+
+`restore_video` decodes, hands every frame to a function as upright RGB, and encodes
+again with the same codec where there is an encoder. Size, frame rate, time stamps (also
+at variable rates), rotation, colour tags and chapters are kept; audio, subtitle and
+other video tracks are copied packet by packet. Needs the extra `video` (PyAV); nothing
+of it is imported before the first video.
+
+What changes on the way: the restored track is compressed anew, at a high quality, with
+8 bits a channel in between; interlaced video is written as progressive frames; tracks
+of data (a camera's positions, say) are left out, and `VideoReport.left_out` names them.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
-from av import Packet, VideoFrame
-from av.container import OutputContainer
-from av.stream import Disposition, Stream
 
-from deblurgan_tf.training.run_folder import write_atomically
-from deblurgan_tf.video.encoding import Encoder
-from deblurgan_tf.video.pixels import Colours, Orientation, display_matrix
-from deblurgan_tf.video.reading import OpenVideo, is_flush, reason
-from deblurgan_tf.video.report import VideoError, VideoReport
-from deblurgan_tf.video.timeline import Slot, Timeline
-
-Restore = Callable[[np.ndarray], np.ndarray]
-OnFrame = Callable[[int, int | None], None]
-
-# What a container writes about itself, which is not true of the copy.
-_OWN_KEYS = frozenset(
-    {"major_brand", "minor_version", "compatible_brands"}
-    | {"encoder", "duration", "alpha_mode"}
-)
+from deblurgan_tf.errors import VideoError
+from deblurgan_tf.video.report import VideoReport
 
 
-def restore_file(
-    source: Path, target: Path, restore: Restore, on_frame: OnFrame | None
+def restore_video(
+    source: Path,
+    target: Path,
+    restore: Callable[[np.ndarray], np.ndarray],
+    on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoReport:
-    """See `video.restore_video`."""
-    if source.suffix.lower() != target.suffix.lower():
-        raise VideoError(f"{target}: a restored video keeps its ending {source.suffix}")
-    begun = time.perf_counter()
-    with OpenVideo(source) as video:
-        first = video.first_frame()
-    work = _Pass(first, restore, on_frame)
+    """Writes `source` to `target`, each frame as `restore` returns it.
 
-    def write(partial: Path) -> None:
-        with OpenVideo(source) as video:
-            try:
-                with av.open(
-                    f"file:{partial}", "w", container_options=_options(video)
-                ) as output:
-                    work.run(video, output)
-            except av.FFmpegError as error:
-                raise VideoError(
-                    f"{target}: cannot be written ({reason(error)})"
-                ) from error
+    restore: called once a frame, in the order of time, with RGB uint8 (H, W, 3) the
+        way round that players show it; returns the same shape and type. What it raises
+        is passed on.
+    on_frame: called after each frame with the number written so far and the total, as
+        far as the file tells it (None where it does not).
 
-    write_atomically(target, write)
-    return work.report(time.perf_counter() - begun)
+    The number of frames and their times stay. A frame that the decoder calls damaged is
+    written as it is, one that it does not give is replaced by the frame before it (at
+    the start, by the first good one); both are listed in the report. Damage that
+    a decoder hides without a word is restored like any picture.
 
+    The file is written under a temporary name and renamed: on any error there is no
+    target, or the one that was there before. Memory holds a few frames, not the video.
 
-class _Pass:
-    """first: the first whole frame, which stands for all of them."""
-
-    def __init__(self, first: VideoFrame, restore: Restore, on_frame: OnFrame | None):
-        self.first = first
-        self.restore = restore
-        self.on_frame = on_frame
-        self.orientation = Orientation.of(display_matrix(first))
-        self.colours = Colours.of(first)
-        self.frames = 0
-        self.total: int | None = None
-        self.broken: list[float] = []
-        self.codec = ""
-        self.left_out: list[str] = []
-        self._last: np.ndarray | None = None  # the pixels written last, as stored
-
-    def run(self, video: OpenVideo, output: OutputContainer) -> None:
-        # All tracks before the first packet, which the header precedes.
-        copies: dict[int, Stream] = {}
-        for stream in video.container.streams:
-            if stream.index == video.stream.index:
-                encoder = Encoder(output, video, self.first)
-                _carry_words(stream, encoder.stream)
-                # FFmpeg's own decoders of VP8 and VP9 do not give it.
-                if stream.metadata.get("alpha_mode") == "1":
-                    self.left_out.append("alpha channel")
-            elif (copy := _copied(output, stream)) is not None:
-                copies[stream.index] = copy
-            else:
-                self.left_out.append(f"{stream.type} track {stream.index}")
-        output.metadata.update(_without_own(video.container.metadata))
-        output.set_chapters(video.container.chapters())
-        self.codec, self.total = encoder.name, video.total()
-
-        timeline = Timeline()
-        for packet in video.packets():
-            if packet.stream.index == video.stream.index:
-                self._take(video, packet, timeline, encoder)
-            elif not is_flush(packet) and packet.stream.index in copies:
-                packet.stream = copies[packet.stream.index]
-                output.mux(packet)
-        for slot in timeline.rest():
-            self._write(slot, None, encoder)
-        encoder.finish()
-        video.check_length()
-
-    def report(self, seconds: float) -> VideoReport:
-        size = self.first.width, self.first.height
-        return VideoReport(
-            frames=self.frames,
-            restored=self.frames - len(self.broken),
-            broken=tuple(self.broken),
-            seconds=seconds,
-            size=size[::-1] if self.orientation.transposed else size,
-            codec=self.codec,
-            left_out=tuple(self.left_out),
-        )
-
-    def _take(
-        self, video: OpenVideo, packet: Packet, timeline: Timeline, encoder: Encoder
-    ) -> None:
-        when = video.shown_at(packet)
-        if when is not None and video.makes_frame(packet):
-            timeline.sent(when, packet.duration or 0)
-        try:
-            frames = video.decode(packet)
-        # Its frame stays owed: the timeline misses it when a later one comes.
-        except av.FFmpegError:
-            return
-        for frame in frames:
-            for slot in timeline.came(video.shown_at(frame), frame.duration):
-                self._write(slot, frame if slot.found else None, encoder)
-
-    def _write(self, slot: Slot, frame: VideoFrame | None, encoder: Encoder) -> None:
-        """The frame restored; a damaged one as it is; for none the pixels before."""
-        if frame is None:
-            if self._last is None:
-                self._last = self._restored(self.first)
-        elif frame.is_corrupt:
-            self._last = self.colours.to_array(frame)
-        else:
-            self._last = self._restored(frame)
-        if frame is None or frame.is_corrupt:
-            self.broken.append(float(slot.time * encoder.time_base))
-        encoder.write(self.colours.to_frame(self._last, encoder.pixel_format), slot)
-        self.frames += 1
-        if self.on_frame is not None:
-            self.on_frame(self.frames, self.total)
-
-    def _restored(self, frame: VideoFrame) -> np.ndarray:
-        upright = self.orientation.upright(self.colours.to_array(frame))
-        blurred = np.ascontiguousarray(upright[..., :3])
-        restored = self.restore(blurred)
-        if restored.shape != blurred.shape or restored.dtype != np.uint8:
-            raise ValueError(
-                f"restore must return uint8 {blurred.shape}; it returned "
-                f"{restored.dtype} {restored.shape}"
-            )
-        # Alpha goes around the restoration, unchanged.
-        whole = np.concatenate([restored, upright[..., 3:]], axis=2)
-        return self.orientation.stored(whole)
-
-
-def _copied(output: OutputContainer, stream: Stream) -> Stream | None:
-    """A track that takes the packets as they are; None if the container has none."""
-    # Only these muxers write a cover; a data track's codec is known to few.
-    cover = bool(stream.disposition & Disposition.attached_pic)
-    if stream.type == "data" or (
-        cover and output.format.name not in ("mov", "mp4", "ipod")
-    ):
-        return None
+    Raises VideoError, naming the file, when PyAV is missing, the source is not a video,
+    is damaged beyond reading or ends early, or the target cannot hold it.
+    """
     try:
-        copy = output.add_stream_from_template(stream, opaque=True)
-    except ValueError:
-        return None
-    _carry_words(stream, copy)
-    return copy
+        import av  # noqa: F401
+    except ImportError:
+        raise VideoError(
+            f"{source}: videos need PyAV; install it with "
+            "pip install 'deblurgan_tf[video]'"
+        ) from None
+    from deblurgan_tf.restoring.video_pass import restore_file
 
-
-def _carry_words(stream: Stream, copy: Stream) -> None:
-    copy.metadata.update(_without_own(stream.metadata))
-    copy.disposition = stream.disposition
-
-
-def _without_own(metadata: dict[str, str]) -> dict[str, str]:
-    return {
-        key: value for key, value in metadata.items() if key.lower() not in _OWN_KEYS
-    }
-
-
-def _options(video: OpenVideo) -> dict[str, str]:
-    """The muxer's options, by what the source is."""
-    if not video.container.format.name.startswith("mov"):
-        return {}
-    flags = "+faststart"
-    # Phones' own keys (place, model) are written only on demand.
-    if any(key.startswith("com.") for key in video.container.metadata):
-        flags += "+use_metadata_tags"
-    options = {"movflags": flags}
-    # Else the muxer makes a coarse time base finer.
-    base = video.stream.time_base
-    if base is not None and base.numerator == 1:
-        options["video_track_timescale"] = str(base.denominator)
-    return options
+    return restore_file(Path(source), Path(target), restore, on_frame)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 def commit() -> str:
     """The commit of the checkout that the code runs from, if it is one."""
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = Path(__file__).resolve().parents[2]
     # An installed package may lie inside another project's repository.
     if not (checkout / ".git").exists():
         return "none (not a checkout)"

@@ -21,7 +21,7 @@ def resource(*parts: str) -> Path:
     """
     places = [
         Path(str(files("deblurgan_tf").joinpath(*parts))),
-        Path(__file__).resolve().parent.parent.joinpath(*parts),
+        Path(__file__).resolve().parents[2].joinpath(*parts),
     ]
     for place in places:
         if place.exists():

@@ -13,11 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from deblurgan_tf.config import Config, ConfigError
-
-
-class WorkersError(RuntimeError):
-    """The workers of a training do not fit together, or one of them is gone."""
+from deblurgan_tf.config import Config
+from deblurgan_tf.errors import ConfigError, WorkFailed
 
 
 def open_strategy(config: Config) -> tf.distribute.Strategy | None:
@@ -90,7 +87,7 @@ class Workers:
     """The processes of a training, as one of them sees them: alone, or several.
 
     A context: what TensorFlow raises inside it because a peer is gone becomes a
-    WorkersError.
+    WorkFailed.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None):
@@ -105,7 +102,7 @@ class Workers:
 
     def __exit__(self, kind: type | None, error: Any, _: object) -> None:
         if self.strategy is not None and isinstance(error, LOST):
-            raise WorkersError(
+            raise WorkFailed(
                 "another worker is gone; what was trained up to the last checkpoint is "
                 "kept. Start all workers again with the same command to go on"
             ) from error
@@ -126,7 +123,7 @@ class Workers:
         self.any(False)
 
     def check_same(self, what: str) -> None:
-        """Raises WorkersError in all processes where `what` is not the same in all."""
+        """Raises WorkFailed in all processes where `what` is not the same in all."""
         if self.strategy is None:
             return
         digest = hashlib.sha256(what.encode(errors="surrogateescape")).digest()
@@ -136,7 +133,7 @@ class Workers:
         totals = self._sum(tf.stack([numbers, tf.square(numbers)]))
         # Numbers are equal where the mean of the squares is the square of the mean.
         if bool(tf.reduce_any(totals[1] * count != tf.square(totals[0]))):
-            raise WorkersError(
+            raise WorkFailed(
                 "the workers do not have the same config, pictures and checkpoint: "
                 "give all of them the same command, and a --run folder and data that "
                 "all of them see"

@@ -22,8 +22,9 @@ from deblurgan_tf.cli.progress import TrainingBar
 from deblurgan_tf.cli.stopping import StopSignal
 from deblurgan_tf.cli.terminal import console, say
 from deblurgan_tf.config import Config
-from deblurgan_tf.data import DataError, Source, open_source, training_batches
+from deblurgan_tf.data import Source, open_source, training_batches
 from deblurgan_tf.devices import prepare_devices
+from deblurgan_tf.errors import DataError, ModelError, WeightsUnavailable, WorkFailed
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.models import files as model_files
 from deblurgan_tf.models.deblurgan import build_critic, build_generator
@@ -34,13 +35,8 @@ from deblurgan_tf.training.distribution import Workers, open_strategy
 from deblurgan_tf.training.losses import content_loss
 from deblurgan_tf.training.step import State, make_train_step, new_state
 from deblurgan_tf.training.validation import Validation
-from deblurgan_tf.training.vgg19 import WeightsUnavailable
 
 SAMPLES = 4  # validation pictures that are drawn
-
-
-class NotFinite(RuntimeError):
-    """A loss became NaN or infinite."""
 
 
 def total_steps(config: Config, source: Source) -> int:
@@ -57,9 +53,9 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
     """Trains in the folder `run`, or goes on there; returns the state at the end.
 
     Of several workers the chief writes the run's folder, and the others read it.
-    Raises ConfigError, DataError, WeightsUnavailable, RunError or WorkersError before
-    the first step, NotFinite when a loss is, KeyboardInterrupt or SystemExit(143) after
-    a checkpoint, and WorkersError when a worker is gone.
+    Raises ConfigError, DataError, WeightsUnavailable, RunError or WorkFailed before
+    the first step, WorkFailed when a loss becomes NaN or infinite or a worker is gone,
+    KeyboardInterrupt or SystemExit(143) after a checkpoint.
     """
     prepare_devices()
     strategy = open_strategy(config)
@@ -215,7 +211,7 @@ def _stop_if_not_finite(state: State) -> None:
         what, bad = "a weight", int(state.step)
     else:
         return
-    raise NotFinite(
+    raise WorkFailed(
         f"{what} became NaN or infinite in step {bad:,}; the last checkpoint is "
         "good. Lower train.learning_rate or set train.clip_norm, in a new --run"
     )
@@ -226,7 +222,7 @@ def _start_from(name: str, state: State) -> None:
     start = model_files.open_model(model_files.find(name))
     copied = model_files.copy_weights(start, state.generator)
     if not copied:
-        raise model_files.ModelError(
+        raise ModelError(
             f"train.start_from {name}: has no layer of this generator's; give a model "
             "of the same kind and width"
         )

@@ -148,7 +148,7 @@ def content_loss(
     gradient points within 10 degrees of float32's for pictures from 19 to 39 dB, and is
     as long; from 60 dB on, noise is a part of it.
 
-    Raises `vgg19.WeightsUnavailable` where vgg19 is asked for and its weights are not
+    Raises `WeightsUnavailable` where vgg19 is asked for and its weights are not
     to be had.
     """
     functions: dict[str, Callable] = {"l1": l1, "l2": l2, "charbonnier": charbonnier}

@@ -23,16 +23,13 @@ import yaml
 
 from deblurgan_tf import config as configs
 from deblurgan_tf.config import Config
+from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
 from deblurgan_tf.storage.atomic import write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.training.step import State
 
 KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
-
-
-class RunError(RuntimeError):
-    """A run's folder cannot be used as asked; the message names the way out."""
 
 
 @contextlib.contextmanager

@@ -11,13 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deblurgan_tf.errors import WeightsUnavailable
+
 LAYER = "block3_conv3"
 # Keras's preprocessing "caffe": BGR in 0..255 minus these means.
 MEANS_BGR = (103.939, 116.779, 123.68)
-
-
-class WeightsUnavailable(RuntimeError):
-    """VGG19's weights are not to be had; the message names the ways out."""
 
 
 class Vgg19Features:

@@ -12,9 +12,9 @@ from av.container import OutputContainer
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
+from deblurgan_tf.errors import VideoError
 from deblurgan_tf.video.pixels import display_matrix
 from deblurgan_tf.video.reading import OpenVideo
-from deblurgan_tf.video.report import VideoError
 from deblurgan_tf.video.timeline import Slot
 
 # The finest constant quantiser but one of the MPEG-4 kin: 2 steps of FF_QP2LAMBDA.

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from deblurgan_tf.video.report import VideoError
+from deblurgan_tf.errors import VideoError
 
 # Only these and only this file: a playlist that is named .mp4 opens nothing else.
 _OPTIONS = {

@@ -11,10 +11,6 @@ SUFFIXES = frozenset(
 )
 
 
-class VideoError(ValueError):
-    """A video cannot be restored; the message names the file and the reason."""
-
-
 @dataclass(frozen=True)
 class VideoReport:
     """What `restore_video` did.

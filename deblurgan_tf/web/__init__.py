@@ -9,7 +9,3 @@ from), `inside` (what the server refuses, so that nothing is fetched from elsewh
 """
 
 from __future__ import annotations
-
-
-class PageError(ValueError):
-    """What a visitor asked for cannot be done; the message says why and the way out."""

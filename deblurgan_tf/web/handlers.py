@@ -15,19 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.models.files import ModelError
-from deblurgan_tf.plates.boxes import Box, BoxError
-from deblurgan_tf.plates.detection import OcrMissing
+from deblurgan_tf.errors import MissingExtra, ModelError, PictureError, UsageError
+from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
-from deblurgan_tf.web import PageError, own_blur, pictures, plate_places
+from deblurgan_tf.web import own_blur, pictures, plate_places
 from deblurgan_tf.web.models import Models
 from deblurgan_tf.web.samples import Sample
 from deblurgan_tf.web.visits import Visit, VisitOver, Visits
 
 Advance = Callable[[float, str], object]
 """Is called with the finished share, in [0, 1], and what is being done."""
-EXPECTED = (PageError, images.PictureError, BoxError, ModelError, OcrMissing)
+EXPECTED = (UsageError, PictureError, UsageError, ModelError, MissingExtra)
 NO_PICTURE = "Drop a picture first, or choose a sample."
 NO_PLATE = (
     "No plate was found. Tap two opposite corners of the plate in the picture, or "
@@ -134,7 +133,7 @@ class Handlers:
             answer.picture = self._marked(visit, picture, text)
             boxes, ocr = plate_places.boxes_in(text), plate_places.has_ocr()
             if not boxes and not ocr:
-                raise PageError(f"{NO_OCR} Without it, name the plate's place.")
+                raise UsageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
             # As predict does: where plates alone are restored, by the model for them.
             model = PLATES_MODEL if model == DEFAULT_MODEL else model
@@ -144,7 +143,7 @@ class Handlers:
             )
             visit.check()
             if not result.plates:
-                raise PageError(NO_PLATE)
+                raise UsageError(NO_PLATE)
             found = [plate.box for plate in result.plates]
             answer.picture = self._show(visit, picture, result.pixels, found)
             answer.crops = self._crops(visit, picture, result.plates)
@@ -184,7 +183,7 @@ class Handlers:
     def _picture(self, key: str) -> tuple[Visit, images.Picture]:
         visit = self.visits.open(key)
         if visit.picture is None:
-            raise PageError(NO_PICTURE)
+            raise UsageError(NO_PICTURE)
         return visit, pictures.open_picture(visit.picture)
 
     def _look(self, visit: Visit, path: Path, answer: Answer) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference.restorer import Restorer, load
 from deblurgan_tf.models import files as model_files
-from deblurgan_tf.web import PageError
 
 
 class Models:
@@ -29,10 +29,10 @@ class Models:
         return sorted(self._sources, key=lambda name: (name != self.default, name))
 
     def restorer(self, name: str) -> Restorer:
-        """Raises PageError for a name that is not in `names`, ModelError for a file
+        """Raises UsageError for a name that is not in `names`, ModelError for a file
         that cannot be loaded."""
         if name not in self._sources:
-            raise PageError(f"model {name}: is not one of {', '.join(self.names)}")
+            raise UsageError(f"model {name}: is not one of {', '.join(self.names)}")
         if name not in self._loaded:
             self._loaded[name] = load(self._sources[name])
         return self._loaded[name]

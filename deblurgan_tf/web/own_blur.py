@@ -13,8 +13,8 @@ from deblurgan_tf import images
 from deblurgan_tf.blur import degradation as blur
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.metrics import pixels as metrics
-from deblurgan_tf.web import PageError
 
 LONGEST = 60.0  # pixels: the longest path of a kernel
 MAX_PIXELS = 2_000_000
@@ -81,12 +81,12 @@ def fitted(pixels: np.ndarray) -> np.ndarray:
 def blurred(sharp: np.ndarray, kernel: np.ndarray, settings: Settings) -> np.ndarray:
     """Blurs with the kernel and adds noise: uint8 (H, W, 3) -> the same.
 
-    Raises PageError for a picture that is too small for the kernel.
+    Raises UsageError for a picture that is too small for the kernel.
     """
     height, width = sharp.shape[:2]
     reach = len(kernel) // 2
     if min(height, width) <= reach:
-        raise PageError(
+        raise UsageError(
             f"A blur of this length needs a picture of more than {reach} pixels a "
             f"side, but this one has {width}x{height}; make the length smaller"
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from deblurgan_tf.web import PageError
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.web.handlers import Answer
 
 # Gradio sees it as a default value, and gives each call one of its own.
@@ -34,7 +34,7 @@ def pair_slider(name: str) -> gr.ImageSlider:
 def visit_key(request: gr.Request) -> str:
     """What tells one open page from another."""
     if not request.session_hash:
-        raise PageError("the page has no session; load it again")
+        raise UsageError("the page has no session; load it again")
     return request.session_hash
 
 

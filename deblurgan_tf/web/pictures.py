@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.web import PageError
+from deblurgan_tf.errors import UsageError
 
 MAX_BYTES = 30 * 2**20
 MAX_PIXELS = 16_000_000
@@ -26,12 +26,12 @@ stamp on the page."""
 def open_picture(path: Path) -> images.Picture:
     """Reads what a visitor dropped; any kind that `images` reads, upright.
 
-    Raises PageError for a file or a picture that is too large, PictureError for what is
-    no picture, an animation, damaged, or empty.
+    Raises UsageError for a file or a picture that is too large, PictureError for what
+    is no picture, an animation, damaged, or empty.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise PageError(
+        raise UsageError(
             f"{path.name}: has {size / 2**20:.0f} MB, but the page takes at most "
             f"{MAX_BYTES // 2**20} MB; make it smaller, or use "
             "python -m deblurgan_tf.predict"
@@ -40,7 +40,7 @@ def open_picture(path: Path) -> images.Picture:
     data = path.read_bytes()
     area = images.area_of(data, path.name)
     if area > MAX_PIXELS:
-        raise PageError(
+        raise UsageError(
             f"{path.name}: has {area / 1e6:.0f} megapixels, but the page takes at most "
             f"{MAX_PIXELS / 1e6:.0f}; make it smaller, or use "
             "python -m deblurgan_tf.predict"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from deblurgan_tf.plates.boxes import Box, BoxError, parse_box
+from deblurgan_tf.errors import UsageError
+from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.plates import RestoredPlate
 from deblurgan_tf.web.pictures import eight_bits
 
@@ -23,13 +24,13 @@ def has_ocr() -> bool:
 
 
 def boxes_in(text: str) -> list[Box]:
-    """`x,y,w,h` in whole pixels, one a line -> boxes; BoxError names a wrong line.
+    """`x,y,w,h` in whole pixels, one a line -> boxes; UsageError names a wrong line.
 
     More than MOST are refused: each costs the memory and time of its part of the photo.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST:
-        raise BoxError(f"at most {MOST} places at a time; there are {len(lines)}")
+        raise UsageError(f"at most {MOST} places at a time; there are {len(lines)}")
     return [parse_box(line) for line in lines]
 
 
@@ -92,7 +93,7 @@ def boxes_that_parse(text: str) -> list[Box]:
     """The boxes of a text that is still being written: none while it is wrong."""
     try:
         return boxes_in(text)
-    except BoxError:
+    except UsageError:
         return []
 
 

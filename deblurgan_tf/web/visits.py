@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deblurgan_tf.web import PageError
+from deblurgan_tf.errors import UsageError
 
 IDLE = 3600.0
 """Seconds without any request after which a visit has ended. The browser says when a
@@ -19,7 +19,7 @@ STRAY = 600.0
 """Seconds after which an upload that nobody asked anything of is removed."""
 
 
-class VisitOver(PageError):
+class VisitOver(UsageError):
     """The visit's files are gone: the page was closed, or left alone for long."""
 
     def __init__(self) -> None:
@@ -111,12 +111,12 @@ class Visits:
     def adopt(self, key: str, upload: Path) -> Path:
         """Moves an uploaded file, and makes it the visit's picture; the last one goes.
 
-        Raises VisitOver where the file is not there any more, and PageError for one
+        Raises VisitOver where the file is not there any more, and UsageError for one
         that is no upload.
         """
         real, root = upload.resolve(), self.root.resolve()
         if not real.is_relative_to(root) or real.is_relative_to(self.folders.resolve()):
-            raise PageError(f"{upload.name}: was not uploaded; drop it onto the page")
+            raise UsageError(f"{upload.name}: was not uploaded; drop it onto the page")
         visit = self.open(key)
         try:
             (path,) = visit.save("picture", {upload.name: b""})

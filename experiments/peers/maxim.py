@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -179,7 +180,7 @@ def main(
         wanted = [name for name in files if not (output / name).exists()]
         if wanted:
             restore = load(package)
-    except (PackageError, images.PictureError) as error:
+    except (PackageError, PictureError) as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     for name in track(wanted, "restoring", console=console, transient=True):
@@ -189,7 +190,7 @@ def main(
             restored = picture.with_pixels(restore(picture.pixels))
             (output / name).parent.mkdir(parents=True, exist_ok=True)
             images.write(output / name, restored)
-        except (images.PictureError, OSError) as error:
+        except (PictureError, OSError) as error:
             failed += 1
             say(f"failed: {error}", "red")
         else:

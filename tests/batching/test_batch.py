@@ -43,8 +43,9 @@ from deblurgan_tf.batching import (
     settings,
 )
 from deblurgan_tf.batching.restoring import restore_all
-from deblurgan_tf.batching.stores import Place, StoreError, check_apart, open_place
+from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import ATTEMPTS, Task, Worker
+from deblurgan_tf.errors import DataError, RunError
 from deblurgan_tf.inference.restorer import load
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -142,7 +143,7 @@ def test_parts_become_one_file_and_stay_it(store):
 
 def test_a_damaged_part_is_named_with_the_way_out(store):
     store.write("manifest/part-1.parquet", b"PAR1 half a part")
-    with pytest.raises(StoreError, match="part-1.parquet: is damaged.*remove it"):
+    with pytest.raises(DataError, match="part-1.parquet: is damaged.*remove it"):
         manifest.load(store)
 
 
@@ -270,7 +271,7 @@ def test_two_inputs_of_one_path_are_refused(store, tmp_path):
     places = both(store, tmp_path)
     for place in places:
         files(place, ["b/c.png", f"{place.kind}.png"])
-    with pytest.raises(listing.ListingError, match="b/c.png: two inputs") as told:
+    with pytest.raises(DataError, match="b/c.png: two inputs") as told:
         pictures_of(*places)
     assert f"{tmp_path}/b/c.png" in str(told.value)
     assert f"{store.uri}/b/c.png" in str(told.value).replace("memory:///", "memory://")
@@ -282,15 +283,15 @@ def test_a_result_among_the_own_files_is_refused(store, name):
     if name == "manifest":
         assert len(pictures_of(store)) == 2
     else:
-        with pytest.raises(listing.ListingError, match="manifest is a name"):
+        with pytest.raises(DataError, match="manifest is a name"):
             pictures_of(store)
 
 
 def test_nothing_and_what_does_not_exist_are_refused(store):
     files(store, ["notes.txt"])
-    with pytest.raises(listing.ListingError, match="holds no pictures"):
+    with pytest.raises(DataError, match="holds no pictures"):
         pictures_of(store)
-    with pytest.raises(listing.ListingError, match="does not exist"):
+    with pytest.raises(DataError, match="does not exist"):
         pictures_of(open_place("/nowhere/at/all"))
 
 
@@ -334,9 +335,9 @@ def test_an_output_in_an_input_is_refused(tmp_path):
     ]
     inside += [(str(tmp_path / "real"), str(tmp_path / "link/c"))]
     for one, other in inside:
-        with pytest.raises(StoreError, match="lies inside INPUT"):
+        with pytest.raises(DataError, match="lies inside INPUT"):
             apart(one, other)
-    with pytest.raises(StoreError, match="is INPUT and OUTPUT"):
+    with pytest.raises(DataError, match="is INPUT and OUTPUT"):
         apart("/a/b", "/a/b/")
 
 
@@ -347,7 +348,7 @@ def test_keys_in_a_uri_are_not_told():
 
 
 def test_a_uri_that_nobody_opens_is_refused():
-    with pytest.raises(StoreError, match="^nope://a: cannot be opened"):
+    with pytest.raises(DataError, match="^nope://a: cannot be opened"):
         open_place("nope://key:secret@a?token=secret")
 
 
@@ -399,7 +400,7 @@ def test_other_options_are_refused_by_name(store):
         ({"model_sha256": "cd" * 32}, "model_sha256 was abababababab..., now cdcdcd"),
         ({"parquet": True}, "parquet was false, now true"),
     ]:
-        with pytest.raises(settings.SettingsError, match="Name a new OUTPUT") as error:
+        with pytest.raises(RunError, match="Name a new OUTPUT") as error:
             settings.agreed(store, begun_with(**changed))
         assert told in str(error.value)
         assert "the model was photos" in str(error.value)
@@ -407,10 +408,10 @@ def test_other_options_are_refused_by_name(store):
 
 def test_a_folder_of_something_else_is_refused(store):
     files(store, ["holiday.png"])
-    with pytest.raises(settings.SettingsError, match="not empty and holds no batch"):
+    with pytest.raises(RunError, match="not empty and holds no batch"):
         settings.agreed(store, begun_with())
     store.write("batch.json", b"{")
-    with pytest.raises(settings.SettingsError, match="batch.json: is damaged"):
+    with pytest.raises(RunError, match="batch.json: is damaged"):
         settings.agreed(store, begun_with())
 
 
@@ -553,7 +554,7 @@ def test_an_output_that_refuses_stops_the_run_and_a_name_only_its_picture(
         return refuse
 
     monkeypatch.setattr(Place, "write", refusing(errno.ENOSPC))
-    with pytest.raises(StoreError, match="cannot be written to.*No space left"):
+    with pytest.raises(DataError, match="cannot be written to.*No space left"):
         made(pictures)
     assert manifest.load(store)[2] == []
     monkeypatch.setattr(Place, "write", refusing(errno.ENAMETOOLONG))
@@ -626,16 +627,16 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
 )
 def test_other_columns_are_refused_by_name(tmp_path, table, told):
     parquet(tmp_path / "x.parquet", pa.table(table))
-    with pytest.raises(listing.ListingError, match=told):
+    with pytest.raises(DataError, match=told):
         rows_of(tmp_path, "path", "bytes")
 
 
 def test_damaged_parquet_is_refused_and_a_path_twice(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(listing.ListingError, match="x.parquet: is damaged"):
+    with pytest.raises(DataError, match="x.parquet: is damaged"):
         rows_of(tmp_path)
     parquet(tmp_path / "x.parquet", labelled(["a", "b", "a"], [b""] * 3))
-    with pytest.raises(listing.ListingError, match="a: two inputs.*row 0.*row 2"):
+    with pytest.raises(DataError, match="a: two inputs.*row 0.*row 2"):
         listing.checked([rows_of(tmp_path)], [open_place(str(tmp_path))], files=False)
 
 

@@ -11,11 +11,12 @@ from helpers.places import REFERENCE
 from helpers.trainings import same, take, tiny
 
 from deblurgan_tf.blur.degradation import degradation
-from deblurgan_tf.data import DataError, open_source, training_batches
+from deblurgan_tf.data import open_source, training_batches
 from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.data.mix import BLOCK, Mix
 from deblurgan_tf.data.plates.render import render_plate
 from deblurgan_tf.data.source import Items
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.training.validation import Validation
 
 

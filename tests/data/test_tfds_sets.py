@@ -14,7 +14,8 @@ from helpers.pictures import coded, energy, photo, photos, save, softened
 from helpers.trainings import same, take, tiny
 
 from deblurgan_tf import images
-from deblurgan_tf.data import DataError, open_source, training_batches
+from deblurgan_tf.data import open_source, training_batches
+from deblurgan_tf.errors import DataError
 
 
 class CodedPictures(tfds.core.GeneratorBasedBuilder):

@@ -18,17 +18,11 @@ from helpers.pictures import photo, save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import DataError, RunError, UsageError
 from deblurgan_tf.evaluation import figure, report, summary, workers
-from deblurgan_tf.evaluation.pairs import (
-    Pair,
-    PairsError,
-    even,
-    read_kernel,
-    read_pairs,
-    support,
-)
-from deblurgan_tf.evaluation.plan import PlanError, chosen, others, plan, usable
-from deblurgan_tf.evaluation.records import Records, RecordsError, locked
+from deblurgan_tf.evaluation.pairs import Pair, even, read_kernel, read_pairs, support
+from deblurgan_tf.evaluation.plan import chosen, others, plan, usable
+from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.scores import PROTOCOL, measure
 from deblurgan_tf.evaluation.tables import markdown
 from deblurgan_tf.evaluation.tasks import Settings, write_restored
@@ -101,20 +95,20 @@ def test_what_is_not_used_is_said(tmp_path):
 def test_a_table_that_cannot_be_read_is_refused(tmp_path, table, text, message):
     pictures(tmp_path, "a.png")
     (tmp_path / table).write_text(text)
-    with pytest.raises(PairsError, match=message) as error:
+    with pytest.raises(DataError, match=message) as error:
         read_pairs(tmp_path)
     assert str(tmp_path / table) in str(error.value)
 
 
 def test_folders_that_are_no_pairs_are_refused(tmp_path):
-    with pytest.raises(PairsError, match="blurred/ and sharp/"):
+    with pytest.raises(DataError, match="blurred/ and sharp/"):
         read_pairs(tmp_path)
     for name in ("blurred", "sharp"):
         (tmp_path / name).mkdir()
-    with pytest.raises(PairsError, match="no pictures"):
+    with pytest.raises(DataError, match="no pictures"):
         read_pairs(tmp_path)
     pictures(tmp_path, "a.png", "a.jpg")
-    with pytest.raises(PairsError, match="differ in their ending alone"):
+    with pytest.raises(DataError, match="differ in their ending alone"):
         read_pairs(tmp_path)
 
 
@@ -150,7 +144,7 @@ def test_methods_come_in_one_order_and_wrong_ones_are_named():
     assert len(chosen(None)) == 9
     assert chosen(None)[:2] == ["blurred", "deblurgan"]
     assert chosen("wiener, blurred") == ["blurred", "wiener"]
-    with pytest.raises(PlanError, match="'weiner'.*there are blurred, deblurgan"):
+    with pytest.raises(UsageError, match="'weiner'.*there are blurred, deblurgan"):
         chosen("weiner")
 
 
@@ -168,7 +162,7 @@ def test_methods_come_in_one_order_and_wrong_ones_are_named():
 def test_other_programs_need_a_name_and_a_folder(given, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
-    with pytest.raises(PlanError, match=message):
+    with pytest.raises(UsageError, match=message):
         others(given)
 
 
@@ -183,7 +177,7 @@ def test_other_programs_pictures_are_found_by_their_stem(tmp_path):
     assert found["other", "b.png"] is None
     assert found["blurred", "b.png"] == tmp_path / "blurred" / "b.png"
     save(tmp_path / "out" / "x" / "a.png", photo(20, 24, 0))
-    with pytest.raises(PlanError, match="both named x/a"):
+    with pytest.raises(UsageError, match="both named x/a"):
         plan(pairs, [], folders, tmp_path / "results", SETTINGS)
 
 
@@ -347,7 +341,7 @@ def test_only_a_longer_time_is_tried_again(tmp_path):
 def test_a_folder_takes_one_evaluation_at_a_time(tmp_path):
     with (
         locked(tmp_path),
-        pytest.raises(RecordsError, match="another evaluation"),
+        pytest.raises(RunError, match="another evaluation"),
         locked(tmp_path),
     ):
         pass

@@ -16,9 +16,10 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import reading, writing
-from deblurgan_tf.images.picture import Picture, PictureError
+from deblurgan_tf.images.picture import Picture
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -23,11 +23,11 @@ from deblurgan_tf.blur import degradation as blur
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.data.plates.render import render_plate
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import KERNEL_TILE, Restorer, load
 from deblurgan_tf.metrics import pixels as metrics
 from deblurgan_tf.models import files as model_files
-from deblurgan_tf.models.files import ModelError
 from deblurgan_tf.models.unrolled import unrolled_generator
 from deblurgan_tf.storage import resources
 

@@ -5,26 +5,15 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deblurgan_tf.metrics.pixels import (
     SHIFT,
-    character_error_rate,
-    exact_match,
     kernel_similarity,
-    matched,
     psnr,
-    rates,
     shifted_psnr,
     ssim,
 )
-from deblurgan_tf.plates.boxes import Box
-
-
-def precision_recall_f1(found, given):
-    return rates(matched(found, given), len(found), len(given))
 
 
 def _pictures(height=40, width=53, seed=0):
@@ -170,84 +159,6 @@ def test_pictures_that_are_all_border_are_refused():
     picture = np.zeros((2 * SHIFT, 40, 3), np.uint8)
     with pytest.raises(ValueError, match=f"more than {2 * SHIFT} pixels a side"):
         shifted_psnr(picture, picture)
-
-
-# Reading.
-
-
-@pytest.mark.parametrize(
-    ("read", "text", "edits"),
-    [
-        ("ABC123", "ABC123", 0),
-        ("", "ABC123", 6),
-        ("KITTEN", "SITTING", 3),
-        ("SATURDAY", "SUNDAY", 3),
-        ("8BC123", "ABC123", 1),
-        ("BC123", "ABC123", 1),
-        ("AABC123", "ABC123", 1),
-        ("XXXXXXXX", "AB", 8),
-        ("BA", "AB", 2),
-    ],
-)
-def test_the_character_error_rate_counts_edits(read, text, edits):
-    assert character_error_rate(read, text) == pytest.approx(edits / len(text))
-    assert exact_match(read, text) == (edits == 0)
-
-
-@given(st.text("AB1", max_size=6), st.text("AB1", min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
-def test_edits_are_at_least_the_difference_in_length_and_at_most_the_longer(one, two):
-    edits = character_error_rate(one, two) * len(two)
-    assert abs(len(one) - len(two)) - 1e-9 <= edits <= max(len(one), len(two)) + 1e-9
-    assert (edits == 0) == (one == two)
-    if one:
-        assert edits == pytest.approx(character_error_rate(two, one) * len(one))
-
-
-def test_an_empty_text_has_no_error_rate():
-    with pytest.raises(ValueError, match="empty text"):
-        character_error_rate("ABC", "")
-
-
-# Boxes.
-
-
-def test_boxes_are_the_same_place_from_half_an_overlap_on():
-    given_box = Box(0, 0, 10, 10)
-    assert matched([Box(0, 0, 10, 5)], [given_box]) == 1  # IoU exactly 0.5
-    assert matched([Box(0, 0, 10, 4)], [given_box]) == 0
-
-
-def test_each_box_counts_once():
-    given_box = Box(0, 0, 10, 10)
-    twice = [given_box, Box(0, 0, 10, 9)]
-    assert matched(twice, [given_box]) == 1
-    assert precision_recall_f1(twice, [given_box]) == pytest.approx((0.5, 1, 2 / 3))
-
-
-def test_the_largest_number_of_pairs_is_found_in_any_order():
-    # The first box fits both given ones and better the one that the second needs.
-    first, second = Box(0, 0, 10, 10), Box(0, 0, 10, 6)
-    one, two = Box(0, 0, 10, 9), Box(0, 0, 10, 14)
-    assert matched([second], [two]) == 0 and matched([first], [two]) == 1
-    for found in ([first, second], [second, first]):
-        for there in ([one, two], [two, one]):
-            assert matched(found, there) == 2
-
-
-def test_precision_recall_and_f1_by_hand():
-    there = [Box(0, 0, 10, 10), Box(100, 0, 10, 10), Box(200, 0, 10, 10)]
-    found = [Box(1, 0, 10, 10), Box(300, 0, 10, 10)]
-    assert precision_recall_f1(found, there) == pytest.approx((1 / 2, 1 / 3, 2 / 5))
-
-
-def test_shares_of_nothing_are_not_numbers():
-    box = [Box(0, 0, 10, 10)]
-    assert np.isnan(precision_recall_f1([], [])).all()
-    precision, recall, f1 = precision_recall_f1([], box)
-    assert math.isnan(precision) and recall == 0 and f1 == 0
-    precision, recall, f1 = precision_recall_f1(box, [])
-    assert precision == 0 and math.isnan(recall) and f1 == 0
 
 
 # Kernels.

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from deblurgan_tf import images
 from deblurgan_tf.data.plates.render import render
+from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates import detection as plates
 from deblurgan_tf.plates.boxes import (
     Box,
-    BoxError,
     FoundPlate,
     check_inside,
     distinct,
@@ -104,7 +104,7 @@ def test_parse_box_takes_four_whole_numbers():
     ],
 )
 def test_parse_box_says_what_is_wrong(text, message):
-    with pytest.raises(BoxError, match=message):
+    with pytest.raises(UsageError, match=message):
         parse_box(text)
 
 
@@ -113,7 +113,7 @@ def test_parse_box_says_what_is_wrong(text, message):
 )
 def test_a_box_outside_its_picture_is_refused(box):
     check_inside(Box(0, 0, 50, 40), 40, 50)
-    with pytest.raises(BoxError, match="50 wide and 40 high"):
+    with pytest.raises(UsageError, match="50 wide and 40 high"):
         check_inside(box, 40, 50)
 
 
@@ -251,7 +251,7 @@ def test_nothing_read_has_no_confidence(ocr):
 def test_a_missing_extra_is_an_error_with_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     plates._engine.cache_clear()
-    with pytest.raises(plates.OcrMissing, match=r"pip install 'deblurgan_tf\[ocr\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'deblurgan_tf\[ocr\]'"):
         read_plate(np.zeros((20, 90, 3), np.uint8))
     plates._engine.cache_clear()
 

@@ -9,7 +9,8 @@ from helpers.pictures import photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deblurgan_tf.plates.boxes import Box, BoxError, FoundPlate
+from deblurgan_tf.errors import UsageError
+from deblurgan_tf.plates.boxes import Box, FoundPlate
 from deblurgan_tf.plates.detection import Reading
 from deblurgan_tf.restoring import plates as plate_restoration
 from deblurgan_tf.restoring.plates import (
@@ -250,7 +251,7 @@ def test_reading_is_of_the_crops_before_and_after(monkeypatch):
 
 def test_clear_errors():
     picture = photo(40, 50, 0)
-    with pytest.raises(BoxError, match="10,10,41,5 is not inside .* 50 wide and 40"):
+    with pytest.raises(UsageError, match="10,10,41,5 is not inside .* 50 wide and 40"):
         restore_plates(Same(), picture, [Box(10, 10, 41, 5)])
     with pytest.raises(ValueError, match="uint8 or uint16"):
         restore_plates(Same(), picture.astype(np.float32), [])

@@ -15,7 +15,7 @@ import tensorflow as tf
 from helpers.trainings import tiny
 from helpers.workers import config_file, ended, free_ports, pair, start, wait_for
 
-from deblurgan_tf.config import ConfigError
+from deblurgan_tf.errors import ConfigError
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.distribution import Workers, _is_chief, open_strategy
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deblurgan_tf.errors import WeightsUnavailable
 from deblurgan_tf.training.losses import (
     ADVERSARIAL,
     charbonnier,
@@ -17,7 +18,6 @@ from deblurgan_tf.training.losses import (
     l1,
     l2,
 )
-from deblurgan_tf.training.vgg19 import WeightsUnavailable
 
 SHARP = [[2.0, -1.0], [0.5, 3.0]]
 RESTORED = [[-2.0, 1.0], [0.0, 4.0]]

@@ -14,6 +14,7 @@ from helpers.trainings import tiny
 
 from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import spoken
+from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.step import new_state
@@ -82,9 +83,9 @@ def test_other_pictures_are_refused_and_named(tmp_path):
     runs.check_same_pictures(tmp_path, ["of a run that was not begun"])
     runs.begin(tmp_path, tiny(), names, ["train"])
     runs.check_same_pictures(tmp_path, names)
-    with pytest.raises(runs.RunError, match=r"1 new \(the first: training/c\.png\)"):
+    with pytest.raises(RunError, match=r"1 new \(the first: training/c\.png\)"):
         runs.check_same_pictures(tmp_path, [*names, "training/c.png"])
-    with pytest.raises(runs.RunError, match=r"1 gone \(the first: training/b\.png\)"):
+    with pytest.raises(RunError, match=r"1 gone \(the first: training/b\.png\)"):
         runs.check_same_pictures(tmp_path, names[1:])
 
 
@@ -96,7 +97,7 @@ def test_a_changed_config_is_refused_and_the_keys_are_named(tmp_path):
         loss={"content": {"l1": 1.0}},
         train={"learning_rate": 1.0},
     )
-    with pytest.raises(runs.RunError) as caught:
+    with pytest.raises(RunError) as caught:
         runs.check_unchanged(tmp_path, changed)
     named = str(caught.value).partition("differs in: ")[2].partition(". Give")[0]
     assert named.split(", ") == [
@@ -136,7 +137,7 @@ def test_other_intervals_and_a_longer_training_are_allowed(tmp_path, changes):
 )
 def test_a_shorter_training_is_refused(tmp_path, before, after, key):
     began(tmp_path, tiny(train=before))
-    with pytest.raises(runs.RunError, match=f"differs in: {key}"):
+    with pytest.raises(RunError, match=f"differs in: {key}"):
         runs.check_unchanged(tmp_path, tiny(train=after))
 
 
@@ -275,7 +276,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
         (path / "state.index").unlink()
     else:
         (path / "state.json").unlink()
-    with pytest.raises(runs.RunError, match=f"{path}: cannot be restored") as caught:
+    with pytest.raises(RunError, match=f"{path}: cannot be restored") as caught:
         runs.restore_checkpoint(path, states[1])
     assert "Remove this folder" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -292,7 +293,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
 )
 def test_a_checkpoint_of_other_models_is_refused(saved, other):
     _, path = saved
-    with pytest.raises(runs.RunError, match=f"{path}: cannot be restored"):
+    with pytest.raises(RunError, match=f"{path}: cannot be restored"):
         runs.restore_checkpoint(path, new_state(tiny(**other)))
 
 
@@ -312,13 +313,13 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "locked\n"
         message = f"{tmp_path}: another process is training"
-        with pytest.raises(runs.RunError, match=message), runs.locked(tmp_path):
+        with pytest.raises(RunError, match=message), runs.locked(tmp_path):
             pass
         other.kill()  # as by SIGKILL: nothing is tidied up
     # It is free again, and one holder of it keeps out the next.
     with (
         runs.locked(tmp_path),
-        pytest.raises(runs.RunError, match="another"),
+        pytest.raises(RunError, match="another"),
         runs.locked(tmp_path),
     ):
         pass
@@ -327,7 +328,7 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path):
 
 def test_a_path_in_which_tensorflow_finds_no_checkpoint_is_refused(tmp_path):
     with (
-        pytest.raises(runs.RunError, match="choose another folder"),
+        pytest.raises(RunError, match="choose another folder"),
         runs.locked(tmp_path / "run [2]"),
     ):
         pass

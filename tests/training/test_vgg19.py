@@ -8,8 +8,9 @@ import scipy.signal
 import tensorflow as tf
 from helpers.places import REFERENCE
 
+from deblurgan_tf.errors import WeightsUnavailable
 from deblurgan_tf.training.losses import content_loss
-from deblurgan_tf.training.vgg19 import Vgg19Features, WeightsUnavailable
+from deblurgan_tf.training.vgg19 import Vgg19Features
 
 WEIGHTS = REFERENCE / "vgg19" / "vgg19_block1to3.npz"
 # Channels in and out of every convolution up to block3_conv3.

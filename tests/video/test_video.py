@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from deblurgan_tf import video
+from deblurgan_tf.errors import VideoError
+from deblurgan_tf.restoring.video import restore_video
 from deblurgan_tf.video.timeline import Slot, Timeline
 
 try:
@@ -176,7 +177,7 @@ def test_every_frame_is_restored_in_its_place(files, name):
         seen.append(blurred.astype(float))
         return inverted(blurred)
 
-    report = video.restore_video(source, target, restore, lambda *n: calls.append(n))
+    report = restore_video(source, target, restore, lambda *n: calls.append(n))
     before, times, base = read(source)
     after, new_times, new_base = read(target)
     assert (new_times, new_base) == (times, base)
@@ -203,7 +204,7 @@ def test_times_at_a_variable_rate_stay(files, name):
     source, target = files(name)
     times = [90, 93, 99, 100, 140, 141, 200, 201, 202, 300]
     make(source, times=times, base=Fraction(1, 1000), audio="aac")
-    video.restore_video(source, target, same)
+    restore_video(source, target, same)
     pixels, old, base = read(source)
     restored, new, new_base = read(target)
     assert (new, new_base) == (old, base)
@@ -226,7 +227,7 @@ def test_other_tracks_are_copied_byte_by_byte(files, name, audio, subtitles):
     source, target = files(name)
     codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
     make(source, codec, audio=audio, subtitles=subtitles)
-    report = video.restore_video(source, target, inverted)
+    report = restore_video(source, target, inverted)
     before = tracks(source)
     assert tracks(target) == before
     assert len(before) == 1 + (subtitles is not None)
@@ -248,7 +249,7 @@ def test_rotation_stays_and_restore_sees_the_picture_upright(files, name):
         marked[:16, :16] = 255
         return marked
 
-    report = video.restore_video(source, target, restore)
+    report = restore_video(source, target, restore)
     assert report.size == (64, 96)
     assert {blurred.shape for blurred in seen} == {(96, 64, 3)}
     with av.open(str(source)) as old, av.open(str(target)) as new:
@@ -321,7 +322,7 @@ def test_frames_that_cannot_be_decoded_keep_their_place(
         seen.append(blurred)
         return inverted(blurred)
 
-    report = video.restore_video(source, target, restore)
+    report = restore_video(source, target, restore)
     after, new_times, new_base = read(target)
     assert (new_times, new_base) == (times, base)
     assert report.frames == len(times)
@@ -338,7 +339,7 @@ def test_a_damaged_frame_is_repeated_from_the_one_before(files):
     make(source, "mjpeg", pixel_format="yuvj420p")
     before, _, _ = read(source)
     damage(source, [0, 7, 8])
-    report = video.restore_video(source, target, inverted)
+    report = restore_video(source, target, inverted)
     assert report.broken == (0.0, 7 / 25, 8 / 25)
     assert (report.frames, report.restored) == (16, 13)
     after, _, _ = read(target)
@@ -374,12 +375,12 @@ def test_a_file_that_is_no_whole_video_is_refused_by_name(files, tmp_path):
     for name, content in cases.items():
         source, target = files(name)
         source.write_bytes(content)
-        with pytest.raises(video.VideoError, match=name.replace(".", r"\.")):
-            video.restore_video(source, target, same)
+        with pytest.raises(VideoError, match=name.replace(".", r"\.")):
+            restore_video(source, target, same)
         assert only(target.parent) == [], name
     source, target = files("missing.mp4")
-    with pytest.raises(video.VideoError, match="missing"):
-        video.restore_video(source, target, same)
+    with pytest.raises(VideoError, match="missing"):
+        restore_video(source, target, same)
 
 
 @needs_av
@@ -392,13 +393,13 @@ def test_nothing_is_left_when_restore_fails_and_the_old_target_stays(files):
     ):
         expected = ZeroDivisionError if number == 0 else ValueError
         with pytest.raises(expected):
-            video.restore_video(source, target, fault)
+            restore_video(source, target, fault)
         assert only(target.parent) == ["a.mp4"]
         assert target.read_bytes() == b"the old one"
-    with pytest.raises(video.VideoError, match="keeps its ending"):
-        video.restore_video(source, target.with_suffix(".mkv"), same)
-    with pytest.raises((video.VideoError, OSError)):
-        video.restore_video(source, target.parent / "none" / "a.mp4", same)
+    with pytest.raises(VideoError, match="keeps its ending"):
+        restore_video(source, target.with_suffix(".mkv"), same)
+    with pytest.raises((VideoError, OSError)):
+        restore_video(source, target.parent / "none" / "a.mp4", same)
 
 
 @needs_av
@@ -408,7 +409,7 @@ def test_names_are_no_protocols_or_patterns(tmp_path):
         shutil.copy(make(tmp_path / "plain.mp4"), source)
         (tmp_path / "out").mkdir(exist_ok=True)
         target = tmp_path / "out" / name
-        assert video.restore_video(source, target, same).frames == 16
+        assert restore_video(source, target, same).frames == 16
         assert only(target.parent) == [name]
         target.unlink()
 
@@ -449,7 +450,7 @@ def test_memory_does_not_grow_with_the_video(files):
             alive.append(0)
         return blurred
 
-    video.restore_video(source, target, restore)
+    restore_video(source, target, restore)
     assert 1 <= max(alive) <= 8
 
 
@@ -462,8 +463,8 @@ def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(video.VideoError, match=r"pip install 'deblurgan_tf\[video\]'"):
-        video.restore_video(tmp_path / "a.mp4", tmp_path / "b.mp4", same)
+    with pytest.raises(VideoError, match=r"pip install 'deblurgan_tf\[video\]'"):
+        restore_video(tmp_path / "a.mp4", tmp_path / "b.mp4", same)
 
 
 def test_the_timeline_finds_missing_frames_by_their_times():

@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 from deblurgan_tf import demo, images
 from deblurgan_tf.blur import kernels
-from deblurgan_tf.plates.boxes import Box, BoxError, FoundPlate
-from deblurgan_tf.web import PageError, own_blur, pictures, plate_places, visits
+from deblurgan_tf.errors import UsageError
+from deblurgan_tf.plates.boxes import Box, FoundPlate
+from deblurgan_tf.web import own_blur, pictures, plate_places, visits
 from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
 from deblurgan_tf.web.inside import InsideOnly
 from deblurgan_tf.web.models import Models
@@ -323,7 +324,7 @@ def test_the_server_fetches_nothing_for_a_visitor(path, refused):
 
 def test_visitors_see_names_and_no_paths(models):
     assert models.names == ["narrow.keras", "photos", "plates", "plates_quick"]
-    with pytest.raises(PageError, match="plates_quick"):
+    with pytest.raises(UsageError, match="plates_quick"):
         models.restorer("/etc/passwd")
     assert models.restorer("plates_quick") is models.restorer("plates_quick")
 
@@ -455,7 +456,7 @@ def test_wrong_places_are_told_and_kept(page, no_ocr, text, words):
 
 def test_boxes_that_are_being_written_are_not_drawn():
     assert plate_places.boxes_that_parse("1,2,3,4\n1,2") == []
-    with pytest.raises(BoxError):
+    with pytest.raises(UsageError):
         plate_places.boxes_in("1,2,3,4\n1,2")
 
 
