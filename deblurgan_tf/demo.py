@@ -180,7 +180,8 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether the log should tell it: not that a visitor left while a picture was being
-    sent to him, which is removed at once."""
+    sent to him, which is removed at once.
+    """
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, FileNotFoundError)
 

@@ -230,7 +230,6 @@ def _file(
 @contextmanager
 def _converting(origin: Source, format: Format) -> Iterator[None]:
     """Makes one sentence of whatever a converter raises."""
-
     try:
         yield
     except Exception as error:

@@ -201,7 +201,6 @@ def _check_apart(
     jobs: list[Job], output: Path, report: Path | None, plates: bool
 ) -> None:
     """Raises UsageError where the report or a plate's crop could replace a picture."""
-
     pictures = {path.resolve() for job in jobs for path in job}
     if report is not None and report.resolve() in pictures:
         raise UsageError(f"--report {report}: is an input or a result; name another")
@@ -217,7 +216,6 @@ def _check_apart(
 
 def _listed() -> Iterator[str]:
     """The paths on standard input, as the system spells them."""
-
     for line in sys.stdin.buffer:
         if b"\0" in line:
             raise UsageError("the list holds zero bytes: give find -print, not -print0")
@@ -226,7 +224,6 @@ def _listed() -> Iterator[str]:
 
 def _check_ocr() -> None:
     """Raises UsageError now, not once for every input."""
-
     if importlib.util.find_spec("rapidocr") is None:
         raise UsageError(
             "finding and reading plates needs the extra ocr; install it with "
@@ -255,7 +252,6 @@ def _tell_plates(outcome: Outcome) -> None:
 
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises UsageError now rather than after hours of work."""
-
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

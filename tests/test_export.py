@@ -58,7 +58,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """format -> (what the command said, the shipped model in that format)."""
+    """Format -> (what the command said, the shipped model in that format)."""
     known = {}
 
     def export_once(form):

@@ -24,7 +24,8 @@ BLOCK = [
 
 def read_files(unit: pa.Table, inputs: list[str]) -> pa.Table:
     """Rows of listing.SCHEMA -> BLOCK and `data`; a file that cannot be read says why
-    instead."""
+    instead.
+    """
     lines = unit.to_pylist()
     places = [open_place(uri) for uri in inputs]
 

@@ -29,7 +29,8 @@ class Settings:
 
     def differences(self, begun: dict[str, Any]) -> list[str]:
         """Which values were others, one text each; names of models may differ where
-        the weights do not, and versions are told apart by `other_version`."""
+        the weights do not, and versions are told apart by `other_version`.
+        """
         mine = asdict(self)
         free = {"model", "deblurgan_tf"}
         return [

@@ -63,7 +63,8 @@ class Worker:
 
     def __call__(self, block: pa.Table) -> pa.Table:
         """Raises DataError where OUTPUT cannot be written to: that is no picture's
-        fault, and the next batch would fare no better."""
+        fault, and the next batch would fare no better.
+        """
         step = self.task.batch
         parts = [
             self._batch(block.slice(start, step))

@@ -151,7 +151,8 @@ def presmooth(
     sharp: tf.Tensor, deviations: tuple[float, float], seeds: tf.Tensor
 ) -> tf.Tensor:
     """Blurs each picture by a small Gaussian: real ones are never as sharp as drawn
-    ones. deviations: their standard deviation lies between these, pixels."""
+    ones. deviations: their standard deviation lies between these, pixels.
+    """
     if deviations[1] == 0.0:
         return sharp
     low, high = deviations

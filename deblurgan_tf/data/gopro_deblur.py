@@ -14,7 +14,8 @@ import tensorflow_datasets as tfds
 
 class GoproDeblur(tfds.core.GeneratorBasedBuilder):
     """Pairs of 1280x720 pictures: averaged frames of a 240 fps camera, and the middle
-    frame."""
+    frame.
+    """
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}

@@ -26,7 +26,8 @@ Pair = tuple[np.ndarray | None, np.ndarray]
 
 class Sample(NamedTuple):
     """A crop to train on, uint8 (H, W, 3); `blurred` is `sharp` again where `paired`
-    is False: it is blurred on the device."""
+    is False: it is blurred on the device.
+    """
 
     blurred: np.ndarray
     sharp: np.ndarray
@@ -36,7 +37,8 @@ class Sample(NamedTuple):
 @dataclass(frozen=True)
 class Item:
     """One picture, or one pair. `sharp_file` is where the sharp one lies, if it does;
-    `text` is what can be read on it, if that is known."""
+    `text` is what can be read on it, if that is known.
+    """
 
     name: str
     load: Callable[[], Pair]
@@ -57,11 +59,13 @@ class Source(Protocol):
 
     def names(self) -> list[str]:
         """What it holds, "training/NAME" and "validation/NAME": a resumed run has to
-        find the same. Empty for pictures that the config alone decides on."""
+        find the same. Empty for pictures that the config alone decides on.
+        """
 
     def sample(self, seed: int, number: int, crop: Crop, flip: bool) -> Sample:
         """Sample `number` of an endless training: a function of its arguments alone,
-        so that any process can make any sample, in any order."""
+        so that any process can make any sample, in any order.
+        """
 
     def without(self, files: set[Path]) -> Source:
         """The same without the training items whose sharp picture is one of these."""

@@ -166,7 +166,7 @@ class Records(Sequence[Item]):
         return replace(self, shard=self.shard[mask], place=self.place[mask])
 
     def smaller_than(self, crop: Crop) -> np.ndarray:
-        """bool (N,): whether a picture, scaled, is smaller than the crop."""
+        """Bool (N,): whether a picture, scaled, is smaller than the crop."""
         sizes = np.concatenate([shard.sizes for shard in self.shards])
         first = np.cumsum([0, *(len(shard) for shard in self.shards)])
         sizes = sizes[first[self.shard] + self.place]

@@ -27,7 +27,8 @@ def matched(found: Sequence[Box], given: Sequence[Box]) -> int:
 
 def rates(matched: float, found: float, given: float) -> tuple[float, float, float]:
     """Precision, recall and F1 from numbers of boxes, of one or of many pictures; NaN
-    where a share is of nothing."""
+    where a share is of nothing.
+    """
 
     def share(part: float, whole: float) -> float:
         return part / whole if whole else math.nan

@@ -1,5 +1,6 @@
 """Restoring with DeblurGAN, in this process, before the others begin: so it has the
-whole machine, as in use."""
+whole machine, as in use.
+"""
 
 from __future__ import annotations
 

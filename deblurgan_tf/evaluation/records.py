@@ -58,7 +58,8 @@ class Records:
 
     def state(self, task: Task) -> tuple[Task, dict[str, Any] | None]:
         """The task, marked as restored where it is, and its line where nothing is left
-        to do for it."""
+        to do for it.
+        """
         line = self.lines.get(task.key)
         if line is None or line["restoring"] != task.restoring:
             return task, None
@@ -82,7 +83,8 @@ class Records:
 
     def add(self, task: Task, result: dict[str, Any]) -> None:
         """Keeps what `tasks.perform` returned. Failures are not kept: whatever was
-        wrong may be mended before the next start. Those for time are: they cost it."""
+        wrong may be mended before the next start. Those for time are: they cost it.
+        """
         if "scores" in result:
             picture = file_hash(task.picture)
             more = {"measuring": task.measuring, "picture": picture}

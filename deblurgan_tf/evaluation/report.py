@@ -1,5 +1,6 @@
 """What an evaluation leaves: results.json for programs, results.md and comparison.png
-for people."""
+for people.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def combined(
     tasks: list[Task], results: Results, protocol: dict[str, Any]
 ) -> dict[str, Any]:
     """{"methods": {NAME: numbers, "failed", "per_image"}, "protocol"}, as JSON can hold
-    it: None for infinity and for what was not measured."""
+    it: None for infinity and for what was not measured.
+    """
     names = list(dict.fromkeys(task.method for task in tasks))
     scores: Scores = {name: {} for name in names}
     failed: dict[str, list[dict[str, str]]] = {name: [] for name in names}

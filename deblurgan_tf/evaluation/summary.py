@@ -33,7 +33,8 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
     """{method: {"n", metric: mean, ..., "medians", "intervals", "wins",
-    "difference_to_blurred"}}; None where nothing was measured."""
+    "difference_to_blurred"}}; None where nothing was measured.
+    """
     won = wins(scores)
     return {
         method: {
@@ -78,7 +79,8 @@ def difference(
     metric: str,
 ) -> dict[str, Any]:
     """The mean of (this method - the other) over the pictures that both have, and its
-    interval; pictures where either is infinite are left out."""
+    interval; pictures where either is infinite are left out.
+    """
     pairs = [
         (own[metric], others[name][metric])
         for name, own in pictures.items()

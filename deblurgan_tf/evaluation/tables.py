@@ -105,7 +105,8 @@ def _table(
 
 def _best(methods: dict[str, Any], metric: str) -> set[str]:
     """The methods with the best mean; fast is not good by itself, and the sharp
-    pictures, given beside the methods as the mark, do not compete."""
+    pictures, given beside the methods as the mark, do not compete.
+    """
     values = {
         method: numbers[metric]
         for method, numbers in methods.items()

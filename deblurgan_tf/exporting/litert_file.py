@@ -43,7 +43,8 @@ def save(model: keras.Model, path: Path, quantize: Quantize | None = None) -> No
 
 class _Twice(keras.layers.Layer):
     """UpSampling2D of 2 by nearest neighbours: behind Keras's own, the converter no
-    longer knows the number of channels, and refuses the next convolution."""
+    longer knows the number of channels, and refuses the next convolution.
+    """
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         size = 2 * tf.shape(pictures)[1:3]

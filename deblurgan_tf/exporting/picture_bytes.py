@@ -96,7 +96,8 @@ def decode(data: tf.Tensor, place: tf.Tensor, max_pixels: int) -> Decoded:
 
 def encode(restored: tf.Tensor, picture: Decoded) -> tf.Tensor:
     """A PNG of float32 (H, W, 3) in [-1, 1], with the bit depth of `picture` and,
-    unless it is opaque, its alpha channel. PNG for all, since it loses nothing."""
+    unless it is opaque, its alpha channel. PNG for all, since it loses nothing.
+    """
     seen_through = tf.reduce_any(picture.alpha < 65535)
 
     def png(colour: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:

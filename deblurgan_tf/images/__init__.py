@@ -47,8 +47,8 @@ __all__ = [
     "size",
     "size_of",
     "to_float",
-    "to_uint8",
     "to_pixels",
+    "to_uint8",
     "to_uint16",
     "write",
 ]

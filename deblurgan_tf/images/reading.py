@@ -76,7 +76,8 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 def size_of(data: bytes, name: str) -> tuple[int, int]:
     """`size` of the bytes of a picture file. Raises what `decode` raises, as far as
-    the header tells."""
+    the header tells.
+    """
     return _judged(data, name, _size)
 
 

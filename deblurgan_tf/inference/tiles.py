@@ -127,8 +127,9 @@ def samples(pixels: np.ndarray, tile: int) -> list[np.ndarray]:
 
 
 def _patches(pixels: np.ndarray, rows: int, columns: int) -> list[np.ndarray]:
-    """rows x columns of them, in the middles of as many equal parts of the picture;
-    where they have to overlap to cover it, from edge to edge."""
+    """Rows x columns of them, in the middles of as many equal parts of the picture;
+    where they have to overlap to cover it, from edge to edge.
+    """
 
     def starts(size: int, count: int) -> list[int]:
         patch = min(PATCH, size)

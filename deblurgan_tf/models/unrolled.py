@@ -183,7 +183,8 @@ class _Networks:
 
     def unet(self, inputs, channels: tuple[int, ...], name: str):
         """A residual U-Net of three sizes, 1/2, 1/4 and 1/8 of its input's; returns
-        pictures of as many channels each."""
+        pictures of as many channels each.
+        """
         fine, middle, coarse = self.widths
         x = layers.Concatenate(dtype=self.dtype)(inputs)
         x = self._convolution(x, fine, 4, f"{name}_in", strides=2)

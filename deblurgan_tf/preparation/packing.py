@@ -172,7 +172,7 @@ def describe(folder: Path, name: str, plans: list[Plan]) -> None:
     picture = tfds.features.Image(shape=(None, None, 3))
     tfds.folder_dataset.write_metadata(
         data_dir=str(folder),
-        features=tfds.features.FeaturesDict({key: picture for key in names}),
+        features=tfds.features.FeaturesDict(dict.fromkeys(names, picture)),
         split_infos=splits,
         version=VERSION,
         filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
@@ -206,7 +206,8 @@ def _record(source: Source) -> bytes | str:
 def _encoded(file: Path) -> tuple[bytes, tuple[int, int]]:
     """A picture's bytes and its size: the file's own where TensorFlow reads its format,
     else a PNG of the same pixels. The whole is decoded, so that no training meets a
-    file that is cut short."""
+    file that is cut short.
+    """
     data = images.contents(file)
     picture = images.decode(data, str(file))
     height, width = picture.pixels.shape[:2]

@@ -34,7 +34,8 @@ PROTOCOL = "pairs.yaml"
 
 class Sharp(NamedTuple):
     """A sharp picture. name: where its pair lies below PAIRS, without an ending; text:
-    what can be read on it, if that is known."""
+    what can be read on it, if that is known.
+    """
 
     name: str
     source: Path

@@ -28,7 +28,8 @@ LONGEST = 8.0  # width over height of a plate
 
 class Slant(NamedTuple):
     """Degrees; positive `rows` fall to the right, positive `strokes` lean left at the
-    top. A plate turned clockwise by 5 degrees has (5, 5)."""
+    top. A plate turned clockwise by 5 degrees has (5, 5).
+    """
 
     rows: float
     strokes: float

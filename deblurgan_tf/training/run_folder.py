@@ -54,7 +54,8 @@ def locked(run: Path) -> Iterator[None]:
 
 def check_unchanged(run: Path, config: Config) -> None:
     """Raises RunError, naming the keys, if the config differs from the run's in more
-    than `every.*` and a longer `train.steps` or `train.epochs`."""
+    than `every.*` and a longer `train.steps` or `train.epochs`.
+    """
     path = run / "config.yaml"
     if path.exists():
         _compare(run, configs.load(path), config)
@@ -62,7 +63,8 @@ def check_unchanged(run: Path, config: Config) -> None:
 
 def check_same_pictures(run: Path, names: list[str]) -> None:
     """Raises RunError if the run was begun with other pictures: their order, and so
-    the weights at the end, would not be those of a run that was never stopped."""
+    the weights at the end, would not be those of a run that was never stopped.
+    """
     path = run / "pictures.txt"
     if not path.exists():
         return

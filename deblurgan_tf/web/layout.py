@@ -29,7 +29,8 @@ TO_TOP = "() => { window.scrollTo({top: 0, behavior: 'smooth'}); }"
 
 def build(handlers: Handlers) -> gr.Blocks:
     """The page. All work with a model is done one after another, in order of arrival:
-    two at a time would take twice the memory and no less time."""
+    two at a time would take twice the memory and no less time.
+    """
     gallery = samples()
     names = handlers.models.names
     one_by_one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}

@@ -30,7 +30,8 @@ class Models:
 
     def restorer(self, name: str) -> Restorer:
         """Raises UsageError for a name that is not in `names`, ModelError for a file
-        that cannot be loaded."""
+        that cannot be loaded.
+        """
         if name not in self._sources:
             raise UsageError(f"model {name}: is not one of {', '.join(self.names)}")
         if name not in self._loaded:

@@ -1,5 +1,6 @@
 """Millions of pictures: naming, manifest, refusals; and, marked `ray`, the whole on a
-real Ray of several processes."""
+real Ray of several processes.
+"""
 
 from __future__ import annotations
 

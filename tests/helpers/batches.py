@@ -62,7 +62,7 @@ def run(*arguments, **environment):
 
 
 def rows(output):
-    """path -> row of the manifest; fails where a path has two."""
+    """Path -> row of the manifest; fails where a path has two."""
     table = pq.read_table(Path(output) / "manifest").to_pylist()
     found = {row["path"]: row for row in table}
     assert len(found) == len(table)
@@ -70,7 +70,7 @@ def rows(output):
 
 
 def versions(folder):
-    """path -> what tells one version of a file from the next."""
+    """Path -> what tells one version of a file from the next."""
     found = {}
     for place, _, names in os.walk(folder):
         for name in names:
@@ -111,7 +111,8 @@ def workers(process):
 
 def watch(process, output, until, then):
     """Looks at OUTPUT ten times a second until the command ends; when `until` of all
-    versions seen is true, calls `then`, once. Returns path -> set of versions."""
+    versions seen is true, calls `then`, once. Returns path -> set of versions.
+    """
     seen = {}
     while process.poll() is None:
         for path, version in versions(output).items():

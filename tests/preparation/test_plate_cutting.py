@@ -122,7 +122,8 @@ def upright_box(corners):
 
 def test_the_slant_of_rendered_plates_is_found():
     """On 120 plates half are within 0.1 and 0.6 degrees, nine of ten within 0.7 and
-    2.2 (rows and strokes)."""
+    2.2 (rows and strokes).
+    """
     wanted = [(-9, -9), (-6, 3), (-3, -12), (0, 0), (2, 10), (4, 4), (7, -2), (10, 10)]
     errors = []
     for seed, slant in enumerate(wanted * 2):

@@ -139,7 +139,8 @@ def check_gradients(one, other):
 
 def check_outputs(one, other, mean=0.01):
     """The restored pictures after the last step differ by no grey level, on average by
-    less than a hundredth of one; more steps multiply what rounding began."""
+    less than a hundredth of one; more steps multiply what rounding began.
+    """
     pictures = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1.0, 1.0)
     restored = [
         127.5 * tf.keras.models.load_model(run / "generator.keras")(pictures).numpy()
