@@ -22,8 +22,11 @@ Debug = Annotated[
 class App(typer.Typer):
     """A Typer application whose commands show a `UserError` as one line.
 
-    They end with the error's exit code, and with 130 after Ctrl-C. Each has the option
-    `--debug`, which shows the traceback too.
+    A command ends with the exit code of the error, and with 130 after Ctrl-C. Each has
+    the option `--debug`, which shows the traceback too. Any other exception is a bug:
+    it passes through, and Python shows its traceback.
+
+    help: what the commands are for; give it to an app of several commands.
     """
 
     def __init__(self, help: str | None = None) -> None:
@@ -36,7 +39,10 @@ class App(typer.Typer):
         )
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:
-        """As `typer.Typer.command`; the decorated function itself stays as it is."""
+        """Registers a command, as `typer.Typer.command` does.
+
+        The decorated function itself stays as it is.
+        """
         register = super().command(*args, **kwargs)
 
         def decorate(function: Function) -> Function:

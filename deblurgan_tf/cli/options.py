@@ -1,4 +1,4 @@
-"""The command-line options that `predict` and `batch` share: how a model is run."""
+"""Options that `predict` and `batch` share: how a model is applied."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ Tile = Annotated[
     typer.Option(
         metavar="PIXELS",
         help="side of the tiles that large pictures are cut into  [default: 416; "
-        "1024 for a model that finds no kernels]",
+        "1024 for a model without kernels]",
     ),
 ]
 Tta = Annotated[
-    bool, typer.Option("--tta", help="average over eight flips and quarter turns")
+    bool,
+    typer.Option("--tta", help="average over the eight flips and 90 degree rotations"),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],
-    typer.Option(help="bfloat16 is faster on some processors, and coarser"),
+    typer.Option(help="bfloat16 is faster on some processors, and less exact"),
 ]

@@ -1,4 +1,4 @@
-"""The progress of a training: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a training: a bar on a terminal, plain lines in a log file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from rich.progress import (
 
 
 class TrainingBar:
-    """Steps done, losses, images per second, and the time the whole training takes.
+    """Shows the steps done, the losses, images per second and the time left.
 
-    The speed is measured after the first step, which compiles.
+    first: steps done before. total: steps in all. batch: images per step. The speed is
+    measured from the second step on, because the first one compiles.
     """
 
-    def __init__(self, console: Console, first: int, total: int, batch: int):
+    def __init__(self, console: Console, first: int, total: int, batch: int) -> None:
         self.console = console
         self.total = total
         self.batch = batch
@@ -48,6 +49,7 @@ class TrainingBar:
         self.bar.__exit__(*error)  # type: ignore[arg-type]
 
     def advance(self, step: int) -> None:
+        """Shows that `step` steps are done."""
         now = time.monotonic()
         if self.begun is None:
             self.begun = step, now
@@ -63,6 +65,7 @@ class TrainingBar:
         )
 
     def losses(self, record: dict[str, float]) -> None:
+        """Shows the losses of a logged step, by name."""
         self.text = "  ".join(
             f"{name} {value:.4g}"
             for name, value in record.items()
@@ -73,12 +76,16 @@ class TrainingBar:
             self.message(f"{done}, {self.left}  {self.text}")
 
     def message(self, text: str) -> None:
-        # Soft wrap: one line in a log file, whatever the width.
+        """Prints a line above the bar."""
+        # Soft wrap: it stays one line in a log file, however wide that is.
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def spoken(seconds: float) -> str:
-    """65 -> "1:05", 3700 -> "1:01:40", two days -> "2 days, 0:00 h"."""
+    """A duration as people read it.
+
+    65 -> "1:05", 3700 -> "1:01:40", two days -> "2 days, 0:00 h".
+    """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""TensorFlow, imported as fast as it can be."""
+"""Importing TensorFlow, as fast as possible."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import os
 
 
 def import_triton() -> None:
-    """Imports PyTorch's Triton where there is one; call it before TensorFlow is there.
+    """Imports PyTorch's Triton if it is installed; call it before TensorFlow's import.
 
-    PyTorch's first optimiser loads it, and its LLVM crashes after TensorFlow's.
+    PyTorch's first optimiser imports Triton, whose LLVM crashes if TensorFlow's was
+    loaded before it.
     """
     with contextlib.suppress(ImportError):
         importlib.import_module("triton")
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras, quietly; a command calls it before it computes.
+    """Imports TensorFlow and Keras without their notices.
 
-    The import makes some million objects that stay, and Python's collector would go
-    through them again and again, in the import and in all that follows: without it
-    the import takes three quarters of the time.
+    The import creates about a million objects that stay. Python's garbage collector
+    would visit them again and again, so it is off during the import, which then takes
+    three quarters of the time, and it ignores these objects afterwards.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
     collects = gc.isenabled()

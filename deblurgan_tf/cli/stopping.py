@@ -1,14 +1,41 @@
-"""Being stopped: a training between two steps, other commands where they are."""
+"""Stopping a command: a training between two steps, other commands at once."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
+
+from deblurgan_tf.cli.terminal import say
 
 
 def terminate(*_: object) -> NoReturn:
-    """What SIGTERM does to a command that can be stopped anywhere: clean up, 143."""
+    """A handler of SIGTERM: the command cleans up and ends with exit code 143.
+
+    Raises SystemExit.
+    """
     raise SystemExit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def stoppable(after_interrupt: str | None = None) -> Iterator[None]:
+    """Inside, SIGTERM ends the command with exit code 143, after its clean-up.
+
+    Outside, the handler from before is back. Ctrl-C passes through as
+    KeyboardInterrupt, which `cli.app` turns into exit code 130.
+
+    after_interrupt: a line to show after Ctrl-C, for example how to continue.
+    """
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if after_interrupt is not None:
+            say(after_interrupt)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopSignal:
@@ -31,7 +58,8 @@ class StopSignal:
     def _note(self, number: int, _: object) -> None:
         self.number = number
 
-    def leave(self) -> None:
+    def leave(self) -> NoReturn:
+        """Ends the command as the signal asked: KeyboardInterrupt, or SystemExit."""
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
         terminate()

@@ -1,5 +1,6 @@
-"""What commands show on a terminal: lines, and a bar. Results go to standard output,
-everything here to standard error.
+"""What commands show on a terminal: lines and a progress bar.
+
+All of it goes to standard error; standard output is for results.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _console() -> Console:
-    # A tenth of a second to import, which --help does without.
+    # Rich takes a tenth of a second to import, and --help does not need it.
     from rich.console import Console
 
     return Console(stderr=True)
@@ -29,16 +30,19 @@ def __getattr__(name: str) -> Console:
 
 
 def say(text: object, style: str | None = None, where: Console | None = None) -> None:
-    """Prints a line, by default to standard error."""
-    # A file's name may hold bytes that are not UTF-8.
+    """Prints a line to `where`, by default to standard error."""
+    # A file name may hold bytes that are not UTF-8.
     shown = str(text).encode(errors="surrogateescape").decode(errors="replace")
-    # Soft wrap: one line in a log file. No markup: a path may hold brackets.
+    # Soft wrap: it stays one line in a log file. No markup: a path may hold brackets.
     where = where or _console()
     where.print(shown, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def counting_bar(what: str) -> Progress:
-    """3/40, the bar, the time gone and the time left; nothing without a terminal."""
+    """A progress bar: 3/40, the bar, the time elapsed and the time left.
+
+    what: the text before it. Without a terminal nothing is shown.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
