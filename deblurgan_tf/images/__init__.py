@@ -13,20 +13,11 @@ deflate, whatever the input's lossless compression was.
 """
 
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images.decoding import decode, decode_rgb
+from deblurgan_tf.images.headers import MAX_PIXELS, area_of, size_of
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
-from deblurgan_tf.images.reading import (
-    MAX_PIXELS,
-    area_of,
-    contents,
-    decode,
-    decode_rgb,
-    find,
-    read,
-    read_rgb,
-    size,
-    size_of,
-)
+from deblurgan_tf.images.reading import contents, find, read, read_rgb, size
 from deblurgan_tf.images.writing import encode, write
 
 __all__ = [

@@ -13,7 +13,7 @@ import logging
 import struct
 import zlib
 from fractions import Fraction
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,49 +32,93 @@ _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 33723, 34665, 34853)
 ) | set(range(40091, 40096))
 _ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
+_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}  # samples beside alpha
 _ASSOCIATED = 1  # colour stored multiplied by alpha
 _STRIP = 1 << 20  # bytes before compression: readers need not hold more at once
 
 
-class Header(NamedTuple):
-    """What a TIFF says before its pixels are decoded; sizes are as stored."""
+class Layout(NamedTuple):
+    """How a TIFF stores its picture; sizes are as stored."""
 
     height: int
     width: int
     pages: int  # 1, or 2 for "more than one"; thumbnails and masks do not count
     deep: bool  # 16-bit unsigned samples
+    orientation: int  # 1 to 8, by the tag
+
+
+class Metadata(NamedTuple):
+    """What a TIFF says beside its pixels."""
+
     icc: bytes | None
     exif: bytes | None
     dpi: tuple[float, float] | None
 
 
-def inspect(data: bytes) -> Header:
-    """Read the header of a TIFF or BigTIFF.
+def layout(file: BinaryIO) -> Layout:
+    """Read the tags of a TIFF or BigTIFF that describe its pixels, and no pixels.
 
     Raises NotImplementedError for samples that are neither 1 to 8 nor 16 bits
-    unsigned, and what tifffile raises for damaged data.
+    unsigned and for 16-bit layouts outside grey and RGB with at most one extra
+    sample, and what tifffile raises for damaged data.
     """
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        more = any(not (p.is_reduced or p.is_mask) for p in _others(file))
+    file.seek(0)
+    with tifffile.TiffFile(file) as opened:
+        page = opened.pages.first
+        more = any(not (p.is_reduced or p.is_mask) for p in _others(opened))
         deep = page.bitspersample == 16 and page.sampleformat == 1
         if not deep and (page.bitspersample > 8 or page.sampleformat != 1):
             raise NotImplementedError(
                 f"TIFF samples of {page.bitspersample} bits, format "
                 f"{int(page.sampleformat)}; only unsigned 8 and 16 bits are read"
             )
+        if deep:
+            _check_deep(page)
+        return Layout(
+            height=page.imagelength,
+            width=page.imagewidth,
+            pages=1 + more,
+            deep=deep,
+            orientation=_orientation(page),
+        )
+
+
+def metadata(data: bytes) -> Metadata:
+    """Read the colour profile, the EXIF tags and the resolution of a TIFF.
+
+    Raises what tifffile raises for damaged data.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
         order = tags.byte_order(data)
         directory = tags.parse(data, order, page.offset, big=file.is_bigtiff)
     icc = directory.get(_ICC)
-    return Header(
-        height=page.imagelength,
-        width=page.imagewidth,
-        pages=1 + more,
-        deep=deep,
+    return Metadata(
         icc=icc.raw if isinstance(icc, tags.Entry) else None,
         exif=_exif(directory, order),
         dpi=_resolution(page),
     )
+
+
+def _check_deep(page: tifffile.TiffPage) -> None:
+    """Raises NotImplementedError for 16-bit layouts that `decode16` does not read."""
+    kind, count = int(page.photometric), page.samplesperpixel
+    colours = _COLOURS.get(kind)
+    if colours is None or not colours <= count <= colours + 1:
+        raise NotImplementedError(
+            f"16-bit TIFF of {count} samples, photometric {kind}; "
+            "only grey and RGB, with or without alpha, are read"
+        )
+    if page.compression == _LZW and (page.planarconfig == 2 or count == 2):
+        raise NotImplementedError(
+            "16-bit TIFF with LZW and separate planes or grey with alpha"
+        )
+
+
+def _orientation(page: tifffile.TiffPage) -> int:
+    found = page.tags.get(tags.ORIENTATION)
+    value = int(found.value) if found is not None else 1
+    return value if 1 <= value <= 8 else 1
 
 
 def _others(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
@@ -106,30 +150,19 @@ def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
 
 
 def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Decode the first page of a 16-bit TIFF.
+    """Decode the first page of a 16-bit TIFF whose layout `layout` accepts.
 
     Returns (colour, alpha, orientation): colour uint16 (H, W) or (H, W, 3), alpha
     uint16 (H, W) or None, and the orientation 1 to 8 that is still to be applied.
-    Raises NotImplementedError for layouts outside grey and RGB with at most one
-    extra sample, and ValueError for damaged data.
+    Raises ValueError for damaged data.
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         kind, count = int(page.photometric), page.samplesperpixel
-        colours = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}.get(kind)
-        if colours is None or not colours <= count <= colours + 1:
-            raise NotImplementedError(
-                f"16-bit TIFF of {count} samples, photometric {kind}; "
-                "only grey and RGB, with or without alpha, are read"
-            )
-        found = page.tags.get(tags.ORIENTATION)
-        orientation = int(found.value) if found is not None else 1
+        colours = _COLOURS[kind]
+        orientation = _orientation(page)
         size = (page.imagelength, page.imagewidth, count)
         if page.compression == _LZW:
-            if page.planarconfig == 2 or count == 2:
-                raise NotImplementedError(
-                    "16-bit TIFF with LZW and separate planes or grey with alpha"
-                )
             samples, orientation = _decode_lzw(data, size, orientation), 1
         elif page.planarconfig == 2:
             samples = page.asarray().reshape(count, *size[:2]).transpose(1, 2, 0)

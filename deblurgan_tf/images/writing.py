@@ -14,7 +14,7 @@ from PIL import Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import png16, tiff
+from deblurgan_tf.images import png, tiff
 from deblurgan_tf.images.picture import FORMATS, Picture
 
 _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
@@ -73,7 +73,7 @@ def encode(picture: Picture) -> bytes:
             return tiff.encode(samples, icc=icc, exif=exif, dpi=dpi)
         if deep:
             inner = tags.body(exif) if exif else None
-            return png16.encode(samples, icc=icc, exif=inner, dpi=dpi)
+            return png.encode(samples, icc=icc, exif=inner, dpi=dpi)
         if kind == "BMP" and picture.alpha is not None:
             return _bmp_with_alpha(picture)
         out = io.BytesIO()

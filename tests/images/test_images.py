@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import reading, writing
+from deblurgan_tf.images import headers, writing
 from deblurgan_tf.images.picture import Picture
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -718,7 +718,7 @@ def test_the_limit_is_ours_and_not_pillows(kind, monkeypatch):
     # Pillow would warn of 81 pixels, and refuse 162, if its limit were 80.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
     assert_same(images.decode(saved(noise(9, 9, 3), kind), "a"), noise(9, 9, 3), None)
-    monkeypatch.setattr(reading, "MAX_PIXELS", 80)
+    monkeypatch.setattr(headers, "MAX_PIXELS", 80)
     with pytest.raises(PictureError, match="a: more than 80 pixels"):
         images.decode(saved(noise(9, 9, 3), kind), "a")
 
