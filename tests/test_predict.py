@@ -26,7 +26,9 @@ from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference.restorer import load
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.inputs import Job, gather
-from deblurgan_tf.restoring.pipeline import Budget, Outcome, Pipeline, Stopped
+from deblurgan_tf.restoring.budget import Budget, Stopped
+from deblurgan_tf.restoring.outcomes import Outcome
+from deblurgan_tf.restoring.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +295,7 @@ def restorer(model):
     """`run`, the model loaded once: hypothesis asks many times."""
     once = load(model)
     patch = pytest.MonkeyPatch()
-    patch.setattr(predict, "_load", lambda *_: once)
+    patch.setattr("deblurgan_tf.restoring.files.load_restorer", lambda *_: once)
     yield lambda *arguments: run(model, *arguments)
     patch.undo()
 
@@ -354,7 +356,7 @@ def test_found_plates_are_told_and_written_to_the_report(
     from deblurgan_tf.restoring import plates as plate_restoration
 
     places = [FoundPlate(Box(40, 40, 60, 20), 0.75)]
-    monkeypatch.setattr(predict, "_check_ocr", lambda: None)
+    monkeypatch.setattr("deblurgan_tf.restoring.requests.check_ocr", lambda: None)
     monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: places)
     monkeypatch.setattr(
         plate_restoration, "read_plate", lambda pixels: Reading("AB123", 0.5)
@@ -566,7 +568,7 @@ def test_whatever_a_restoration_raises_the_next_has_its_turn(tmp_path, monkeypat
         outcome.extra["seen"] = True
         return 255 - pixels
 
-    monkeypatch.setattr("deblurgan_tf.restoring.pipeline.PIXELS_IN_FLIGHT", 150)
+    monkeypatch.setattr("deblurgan_tf.restoring.pipeline.PIXELS_IN_MEMORY", 150)
     with Pipeline(jobs) as pipeline:
         outcomes = {o.job: o for o in pipeline.outcomes(restore)}
         assert pipeline.budget.used == 0

@@ -1,10 +1,9 @@
-"""From a `Picture` to the bytes of a file, and onto the disk in one step."""
+"""From a `Picture` to the bytes of a file, and to the disk, whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import os
-import secrets
 import struct
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import png, tiff
 from deblurgan_tf.images.picture import FORMATS, Picture
+from deblurgan_tf.storage.atomic import write_bytes
 
 _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 
@@ -38,14 +38,7 @@ def write(path: str | os.PathLike[str], picture: Picture) -> None:
         data = encode(picture)
     except PictureError as error:
         raise PictureError(f"{target}: {error}") from error
-    # In the same folder, for only there can it take the other's place in one step.
-    partial = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(partial, "xb") as file:
-            file.write(data)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(target, data)
 
 
 def encode(picture: Picture) -> bytes:

@@ -18,8 +18,9 @@ from PIL import Image, ImageCms, PngImagePlugin
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import headers, writing
+from deblurgan_tf.images import headers
 from deblurgan_tf.images.picture import Picture
+from deblurgan_tf.storage import atomic
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -761,7 +762,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, where):
         monkeypatch.setattr(Image.Image, "save", lambda *a, **k: fail())
         expected = r"a\.png: cannot be written as PNG"
     else:
-        monkeypatch.setattr(writing.os, "replace", fail)
+        monkeypatch.setattr(atomic.os, "replace", fail)
         expected = "disk full"
     with pytest.raises((PictureError, OSError), match=expected):
         images.write(path, picture)
