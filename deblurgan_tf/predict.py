@@ -21,25 +21,28 @@ app = App()
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.predict photo.jpg --output restored || "
-    "python -m deblurgan_tf.predict photos 'more/*.png' --output restored --model "
-    "runs/plates_paper --report report.json || find . -name '*.jpg' | python -m "
-    "deblurgan_tf.predict - --output restored || python -m deblurgan_tf.predict "
-    "street.jpg --output restored --plates --read",
+    examples=(
+        "python -m deblurgan_tf.predict photo.jpg --output restored",
+        "python -m deblurgan_tf.predict photos 'more/*.png' --output restored "
+        "--model runs/plates_paper --report report.json",
+        "find . -name '*.jpg' | python -m deblurgan_tf.predict - --output restored",
+        "python -m deblurgan_tf.predict street.jpg --output restored --plates --read",
+    ),
 )
 def main(
     inputs: Annotated[
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="pictures, videos, folders, patterns; - for paths on standard input",
+            help="pictures, videos, folders or patterns; - reads paths from standard "
+            "input",
         ),
     ],
-    output: Annotated[Path, typer.Option(help="the folder of the results")],
+    output: Annotated[Path, typer.Option(help="folder of the results")],
     model: Annotated[
         str | None,
         typer.Option(
-            help="a shipped model's name, a run's folder or a .keras  [default: "
+            help="name of a shipped model, folder of a run, or .keras file  [default: "
             f"{DEFAULT_MODEL}; with --plates or --box {PLATES_MODEL}]"
         ),
     ] = None,
@@ -47,41 +50,45 @@ def main(
         bool,
         typer.Option(
             "--plates",
-            help="find the number plates and restore them alone; their crops, but for "
-            "videos, go to OUTPUT/plates",
+            help="find the number plates and restore only them; their crops are "
+            "written to OUTPUT/plates, except those of videos",
         ),
     ] = False,
     box: Annotated[
         list[str] | None,
         typer.Option(
             metavar="X,Y,W,H",
-            help="restore this place as a plate in every input; may be repeated",
+            help="restore only this box, in pixels, as a plate in every input; may be "
+            "given several times",
         ),
     ] = None,
     read: Annotated[
         bool,
         typer.Option(
-            "--read", help="with --plates or --box: read them, before and after"
+            "--read", help="with --plates or --box: read each plate before and after"
         ),
     ] = False,
     tile: Tile = None,
     tta: Tta = False,
     precision: Precision = "float32",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="restore again what is there already")
+        bool,
+        typer.Option("--overwrite", help="restore inputs that have a result again"),
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.json", help="write what became of each input"),
+        typer.Option(metavar="FILE.json", help="write the outcome of each input"),
     ] = None,
 ) -> None:
-    """Restore blurred pictures of any size, and videos; each keeps its name, format
-    and metadata. A restored plate is an estimate, not evidence.
+    """Restore blurred pictures and videos of any size.
 
-    What lies in a folder keeps its path below it. Exit codes: 0 all went well, 1 some
-    input failed (the others are done), 2 wrong usage or model, 130 and 143 stopped.
+    Each result keeps the name, format and metadata of its input; files of a folder keep
+    their paths below it. A restored plate is an estimate, not evidence.
+
+    Exit codes: 0 all inputs are restored, 1 some failed (the others are restored), 2
+    wrong usage or model, 130 and 143 stopped by Ctrl-C and SIGTERM.
     """
-    # --help does without NumPy and OpenCV, which these import.
+    # These import NumPy and OpenCV, which --help does not need.
     from deblurgan_tf.restoring.files import restore_files
     from deblurgan_tf.restoring.report import (
         plate_lines,

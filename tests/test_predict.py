@@ -126,7 +126,7 @@ def test_two_runs_write_the_same_bytes(model, tmp_path):
     assert outputs[0] == outputs[1] and len(outputs[0]) == 4
 
 
-def test_the_report_tells_what_became_of_each(model, tmp_path):
+def test_the_report_has_the_outcome_of_each_input(model, tmp_path):
     good = save(tmp_path / "in" / "good.png", photo(300, 280, 0))
     bad = tmp_path / "in" / "bad.png"
     bad.write_bytes(b"")
@@ -254,7 +254,7 @@ def test_size_depth_alpha_grey_and_metadata_are_kept(
             exif = written.getexif()
             assert exif.get(0x010F) == "Maker"
             assert exif.get(0x0112, 1) == 1
-            # Read upright: what was turned has its sides exchanged.
+            # Read upright: a rotated picture has its sides exchanged.
             upright = before.pixels.shape[:2]
             assert (written.height, written.width) == upright
 
@@ -317,7 +317,7 @@ def test_a_box_is_restored_alone_and_its_crops_are_saved(restorer, tmp_path):
     assert (out / "plates" / "a" / "street.png-2-after.png").exists()
 
 
-def test_found_plates_are_told_and_written_to_the_report(
+def test_found_plates_are_shown_and_written_to_the_report(
     restorer, tmp_path, monkeypatch
 ):
     from deblurgan_tf.plates.boxes import FoundPlate
@@ -624,10 +624,10 @@ def test_a_folder_below_the_output_is_restored(model, tmp_path):
 def test_a_pattern_may_be_given_again(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "a.png", photo(20, 20, 0))
-    for told in ("restored 1", "skipped 1"):
+    for summary in ("restored 1", "skipped 1"):
         result = _run("**/*.png", "--output", "out", "--model", model)
         assert result.exit_code == 0, result.output
-        assert told in result.output
+        assert summary in result.output
     assert [x.name for x in (tmp_path / "out").iterdir()] == ["a.png"]
 
 

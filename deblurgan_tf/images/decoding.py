@@ -24,8 +24,8 @@ from deblurgan_tf.images.picture import Compression, Picture
 def decode(data: bytes, name: str) -> Picture:
     """Decode the bytes of a picture file; `name` is for messages.
 
-    Raises PictureError for data that are empty, damaged, cut short, of unknown
-    format, of several frames or pages, or of more than MAX_PIXELS pixels.
+    Raises PictureError when they are empty, damaged, cut short, of an unknown format,
+    of several frames or pages, or of more than MAX_PIXELS pixels.
     """
     return examined(data, name, lambda kind: _decode(data, kind))
 
@@ -137,7 +137,7 @@ def _transparent_colour(
     colour: np.ndarray, image: Image.Image, depth: int
 ) -> np.ndarray | None:
     # PNG and GIF can declare one colour transparent. Pillow compares a grey of fewer
-    # than 8 bits before it is stretched to 0..255, and so misses it.
+    # than 8 bits before it is scaled to 0..255, and so misses it.
     key = image.info.get("transparency")
     if image.mode == "P" or not isinstance(key, int | tuple):
         return None
@@ -155,8 +155,8 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _compression(image: Image.Image) -> Compression | None:
-    # Tables belong to Y, Cb and Cr; those of CMYK or plain RGB (Adobe's transform 0)
-    # would be the wrong ones for the file that is written.
+    # The tables belong to Y, Cb and Cr. Those of CMYK or of plain RGB (transform 0 of
+    # Adobe) are wrong for the file that will be written.
     layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
     if len(layers) not in (1, 3) or image.info.get("adobe_transform") == 0:
         return None
@@ -164,7 +164,7 @@ def _compression(image: Image.Image) -> Compression | None:
     tables = [tuple(known[layer[3]]) for layer in layers]
     while len(tables) > 1 and tables[-1] == tables[-2]:
         tables.pop()
-    # -1 stands for grey and for rare samplings, which are written as 4:4:4.
+    # Pillow's -1 is grey or a rare subsampling; both are written as 4:4:4.
     subsampling = max(0, JpegImagePlugin.get_sampling(image))
     return Compression(tuple(tables), subsampling, "progressive" in image.info)
 
@@ -174,7 +174,7 @@ def _three(colour: np.ndarray) -> np.ndarray:
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W) or (H, W, C) as stored with EXIF orientation 1 to 8 -> upright."""
+    """Pixels (H, W) or (H, W, C), stored with EXIF orientation 1 to 8 -> upright."""
     # 5 to 8 are 1 to 4 of the picture with rows and columns exchanged.
     if orientation > 4:
         array = array.swapaxes(0, 1)

@@ -1,7 +1,7 @@
 """What a picture file says before its pixels: its format, size and orientation.
 
-A large file on the disk is not read whole: the formats tell their size in the first
-bytes, and what lies behind the pixels is found by skipping them.
+Only a small part of a large file is read: the size stands in its first bytes, and what
+lies behind the pixels is found by skipping them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded."""
 
 SIGNATURE = 16
-"""Bytes at the start of a file that tell its format."""
+"""Number of bytes at the start of a file that show its format."""
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -44,8 +44,8 @@ T = TypeVar("T")
 def size_of(data: bytes, name: str) -> tuple[int, int]:
     """(height, width) of the upright picture in the bytes of a file.
 
-    name: for messages. Raises PictureError as `decode` does, as far as the header
-    tells: damage in the pixels is not seen.
+    name: for messages. Raises PictureError as `decode` does, but does not notice damage
+    in the pixels.
     """
     return examined(data, name, lambda kind: upright_size(io.BytesIO(data), kind))
 
@@ -84,7 +84,7 @@ def examined(start: bytes, name: str, work: Callable[[str], T]) -> T:
     except (PictureError, NotImplementedError) as error:
         raise PictureError(f"{name}: {error}") from error
     except Exception as error:
-        # Three libraries read hostile bytes here, and raise many kinds of errors:
+        # Three libraries read damaged files here, and raise many kinds of errors:
         # struct, zlib, index, type and key errors, OSError, SyntaxError.
         raise PictureError(
             f"{name}: damaged or cut short ({error}); replace it or leave it out"
@@ -94,8 +94,8 @@ def examined(start: bytes, name: str, work: Callable[[str], T]) -> T:
 def upright_size(file: BinaryIO, kind: str) -> tuple[int, int]:
     """(height, width) of the upright picture in an open file of this format.
 
-    A GIF is read to the end of its first frame, which alone tells whether another one
-    follows; of the other formats the pixels are skipped.
+    The pixels are skipped, except those of a GIF: only the end of its first frame shows
+    whether another one follows.
     """
     if kind == "TIFF":
         height, width, orientation = _of_tiff(file)

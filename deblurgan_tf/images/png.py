@@ -26,7 +26,7 @@ _TEXT = 1 << 20  # bytes: longer texts are no EXIF, which has at most 64 kB
 
 
 def is_deep(data: bytes) -> bool:
-    """Say whether the bytes begin like a PNG of 16 bits per sample."""
+    """Whether the bytes begin as a PNG of 16 bits per sample."""
     return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
 
 
@@ -72,7 +72,7 @@ def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     Returns (colour, alpha): colour uint16 (H, W) or (H, W, 3), alpha uint16 (H, W) or
     None. Raises ValueError for damaged data.
     """
-    # OpenCV returns the rows it got from a broken file, so the sums are checked here.
+    # OpenCV returns the first rows of a damaged file, so the checksums are tested.
     chunks = dict(_chunks(data))
     header = chunks[b"IHDR"]
     width, height, _, kind = struct.unpack(">IIBB", header[:10])
@@ -86,15 +86,14 @@ def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     if samples.ndim == 2:
         colour, alpha = samples, None
     else:
-        # OpenCV gives BGR, repeats grey thrice beside an alpha, and adds an alpha of
-        # its own for a transparent colour (`images` makes that one for all depths).
+        # OpenCV returns BGR and repeats grey three times beside an alpha. It also adds
+        # an alpha for a transparent colour, which `decoding` does for all depths.
         colour = samples[..., 0] if kind == 4 else samples[..., 2::-1]
         alpha = samples[..., 3] if kind in (4, 6) else None
     return colour, alpha
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    # Later chunks of one name replace earlier ones in decode(): only IDAT repeats.
     position, name = len(_SIGNATURE), b""
     while name != b"IEND":
         if position + 12 > len(data):
@@ -105,7 +104,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError("the file ends too early")
         (total,) = struct.unpack_from(">I", data, end)
         if zlib.crc32(memoryview(data)[position + 4 : end]) != total:
-            raise ValueError(f"the sum of its {name.decode('latin-1')} chunk is wrong")
+            raise ValueError(
+                f"the checksum of its {name.decode('latin-1')} chunk is wrong"
+            )
         yield name, data[position + 8 : end]
         position = end + 4
 

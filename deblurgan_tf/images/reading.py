@@ -50,8 +50,8 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """
     try:
         with open(path, "rb", buffering=_BLOCK) as file:
-            # Pillow opens one file at a time. What the buffer holds is read before.
-            start = file.peek(SIGNATURE)
+            # Pillow opens only one file at a time. This read fills the buffer before.
+            start = file.read(SIGNATURE)
             return examined(
                 start, os.fspath(path), lambda kind: upright_size(file, kind)
             )

@@ -1,9 +1,9 @@
-"""TIFF: what its header says, 16-bit pixels, and a writer that keeps the tags.
+"""TIFF: its layout and metadata, 16-bit pixels, and a writer that keeps the tags.
 
-Pillow reads 8-bit TIFF well, but turns 16-bit colour into 8 bits without a word,
-does not know 16-bit grey with alpha, and cannot write camera tags into a compressed
-file. tifffile decodes 16-bit pixels exactly; OpenCV does so for LZW, which tifffile
-alone cannot unpack. The writer is our own: strips, deflate, horizontal differences.
+Pillow reads 8-bit TIFF well. But it silently converts 16-bit colour to 8 bits, does not
+read 16-bit grey with alpha, and cannot write camera tags into a compressed file.
+tifffile decodes 16-bit pixels exactly, and OpenCV those with LZW, which tifffile alone
+cannot decompress. The writer is our own: strips, deflate, horizontal differences.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ import tifffile
 
 from deblurgan_tf.images import exif as tags
 
-# tifffile reports odd tags by logging; without a handler they go to stderr.
+# tifffile logs unusual tags; without a handler the lines go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 # Tags that say what a picture shows, not how it is stored: document, description,
 # make, model, page, software, date, artist, computer, rating, IPTC, copyright, camera
-# settings, GPS, and the five that Windows adds. XMP and layers are left behind: they
-# repeat the orientation and the old pixels.
+# settings, GPS, and the five that Windows adds. XMP and layers are not kept, because
+# they repeat the orientation and the old pixels.
 _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 33723, 34665, 34853)
 ) | set(range(40091, 40096))
 _ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}  # samples beside alpha
 _ASSOCIATED = 1  # colour stored multiplied by alpha
-_STRIP = 1 << 20  # bytes before compression: readers need not hold more at once
+_STRIP = 1 << 20  # bytes of a strip before compression; readers hold one at a time
 
 
 class Layout(NamedTuple):
@@ -122,7 +122,7 @@ def _orientation(page: tifffile.TiffPage) -> int:
 
 
 def _others(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    # Pages are read one by one; a stack of thousands is refused after the second.
+    # Pages are read one by one, and no more after a second one: there may be thousands.
     found = []
     for index, page in enumerate(file.pages):
         if index and isinstance(page, tifffile.TiffPage):
@@ -172,8 +172,8 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
     colour = samples[..., 0] if colours == 1 else samples[..., :3]
     if kind == _WHITE_IS_ZERO:
         colour = 65535 - colour
-    # As Pillow does for 8 bits: a fourth sample that is declared to be "unspecified"
-    # is padding; one that is not declared at all is alpha.
+    # As Pillow does for 8 bits: an extra sample declared as "unspecified" is padding,
+    # and one that is not declared at all is alpha.
     if count == colours or extra == [0]:
         return colour, None, orientation
     alpha = samples[..., -1]
@@ -185,7 +185,7 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
 def _decode_lzw(
     data: bytes, size: tuple[int, int, int], orientation: int
 ) -> np.ndarray:
-    # OpenCV has applied the orientation when it returns, and gives BGR.
+    # OpenCV applies the orientation itself, and returns BGR.
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise ValueError("the compressed pixels are damaged")
@@ -199,7 +199,7 @@ def _decode_lzw(
 
 
 def _divide(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    # Multiplied colour c' = c alpha / 65535; where alpha is 0 nothing is known.
+    # Stored colour c' = c alpha / 65535; where alpha is 0 the colour is unknown.
     wide = alpha if colour.ndim == 2 else alpha[..., None]
     whole = (colour.astype(np.uint64) * 65535 + wide // 2) // np.maximum(wide, 1)
     return np.minimum(whole, 65535).astype(np.uint16)
@@ -212,14 +212,14 @@ def encode(
     exif: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> bytes:
-    """Return a TIFF of uint8 or uint16 `samples` (H, W, C).
+    """Return a lossless TIFF of uint8 or uint16 `samples` (H, W, C).
 
-    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha). Lossless. Of `exif` the
-    descriptive tags, the camera settings and the GPS position are kept. Raises
-    ValueError when the EXIF block cannot be read.
+    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha). The descriptive tags, the
+    camera settings and the GPS position of `exif` are kept. Raises ValueError when the
+    EXIF block cannot be read.
     """
     height, width, count = samples.shape
-    # The file takes the byte order of the EXIF block, whose values are copied as is.
+    # The values of the EXIF block are copied as they are, so its byte order is taken.
     known, order = tags.unpack(exif) if exif else ({}, tags.byte_order(b"II"))
     directory = {tag: value for tag, value in known.items() if tag in _DESCRIPTIVE}
     rows = max(1, _STRIP // (width * count * samples.itemsize))
@@ -259,7 +259,7 @@ def encode(
 
 
 def _differences(rows: np.ndarray, order: tags.Order) -> bytes:
-    # Unsigned arithmetic wraps round, which is what the format asks for.
+    # Unsigned arithmetic wraps around, as the format requires.
     result = rows.copy()
     result[:, 1:] -= rows[:, :-1]
     return result.astype(result.dtype.newbyteorder(order)).tobytes()

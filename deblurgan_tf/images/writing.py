@@ -23,9 +23,9 @@ _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 def write(path: str | os.PathLike[str], picture: Picture) -> None:
     """Write a picture file of `picture.format`, whole or not at all.
 
-    Raises PictureError when the file name's ending stands for another format or the
-    format cannot hold the picture (see `encode`), and OSError when the disk refuses;
-    a file that was there before then stays as it was.
+    Raises PictureError when the ending of the file name stands for another format, or
+    when the format cannot hold the picture (see `encode`). Raises OSError when the disk
+    refuses; a file that was there before then stays as it was.
     """
     target = Path(path)
     if FORMATS.get(target.suffix.lower()) != picture.format:
@@ -45,7 +45,7 @@ def encode(picture: Picture) -> bytes:
     """Return the bytes of a picture file of `picture.format`.
 
     Raises PictureError when the format cannot hold what the picture has: 16 bits,
-    alpha, a colour profile, EXIF, or its size.
+    alpha, a colour profile, EXIF, or so many pixels.
     """
     kind, deep = picture.format, picture.pixels.dtype == np.uint16
     refused = {
@@ -83,10 +83,10 @@ def _samples(picture: Picture) -> np.ndarray:
     colour = picture.pixels
     if picture.grey:
         luma = np.empty(colour.shape[:2], colour.dtype)
-        # In parts: the sums take four times the memory of the pixels.
+        # In parts, because the sums take four times the memory of the pixels.
         for top in range(0, len(colour), 256):
             part = colour[top : top + 256].astype(np.uint32)
-            # The sum stays below 2**32, and equal channels come out as they are.
+            # The sum stays below 2**32, and equal channels keep their value.
             luma[top : top + 256] = (part @ _LUMA + 32768) >> 16
         colour = luma[..., None]
     if picture.alpha is not None:
@@ -103,7 +103,7 @@ def _options(picture: Picture) -> dict[str, Any]:
     if picture.dpi is not None:
         options["dpi"] = picture.dpi
     if picture.format == "WEBP":
-        # "exact" keeps the colours below transparent pixels.
+        # "exact" keeps the colours of transparent pixels.
         options |= {"lossless": picture.lossless, "quality": 95, "exact": True}
     if picture.format == "JPEG":
         if picture.jpeg is None:
@@ -116,7 +116,7 @@ def _options(picture: Picture) -> dict[str, Any]:
 
 
 def _bmp_with_alpha(picture: Picture) -> bytes:
-    # Pillow writes a header without masks, whose fourth byte readers take as padding.
+    # Pillow writes no masks into the header: readers would take alpha for padding.
     height, width = picture.pixels.shape[:2]
     x, y = (round(value / 0.0254) for value in picture.dpi or (0, 0))
     alpha = np.asarray(picture.alpha)[..., None]

@@ -37,10 +37,10 @@ def saved(pixels, kind, **options):
     return out.getvalue()
 
 
-def exif(orientation, **more):
+def exif(orientation, padding=0):
     block = Image.Exif()
     block[0x0112] = orientation
-    block[0x010E] = "x" * more.get("padding", 0)
+    block[0x010E] = "x" * padding
     return block.tobytes()
 
 
@@ -99,14 +99,14 @@ def phone_jpeg():
 def files():
     """Name -> the bytes of a picture file."""
     made = {f"{kind} plain": saved(RGB, kind) for kind in KINDS}
-    for turn in (3, 6, 8):
+    for orientation in (3, 6, 8):
         for kind in ("JPEG", "PNG", "WEBP"):
-            made[f"{kind} {turn}"] = saved(RGB, kind, exif=exif(turn))
-        made[f"TIFF {turn}"] = tiff(RGB, turn, photometric="rgb")
-        made[f"TIFF deep {turn}"] = tiff(DEEP, turn, photometric="rgb")
-        late = chunk(b"eXIf", tags.body(exif(turn)))
-        made[f"PNG late {turn}"] = behind_the_pixels(saved(RGB, "PNG"), late)
-        made[f"PNG deep late {turn}"] = behind_the_pixels(deep_png(), late)
+            made[f"{kind} {orientation}"] = saved(RGB, kind, exif=exif(orientation))
+        made[f"TIFF {orientation}"] = tiff(RGB, orientation, photometric="rgb")
+        made[f"TIFF deep {orientation}"] = tiff(DEEP, orientation, photometric="rgb")
+        late = chunk(b"eXIf", tags.body(exif(orientation)))
+        made[f"PNG late {orientation}"] = behind_the_pixels(saved(RGB, "PNG"), late)
+        made[f"PNG deep late {orientation}"] = behind_the_pixels(deep_png(), late)
     five, six, one = (chunk(b"eXIf", tags.body(exif(n))) for n in (5, 6, 1))
     early = saved(RGB, "PNG", exif=exif(6))
     wrong_sum = one[:-4] + b"\0\0\0\0"
@@ -241,8 +241,8 @@ def test_a_file_that_ends_behind_its_header_has_a_size(kind, tmp_path):
     data = large(kind)
     path = tmp_path / "cut"
     path.write_bytes(data[: len(data) // 2])
-    turned = kind in ("JPEG", "PNG", "TIFF")  # WebP has its EXIF behind the pixels
-    assert images.size(path) == ((1100, 900) if turned else (900, 1100))
+    rotated = kind in ("JPEG", "PNG", "TIFF")  # WebP has its EXIF behind the pixels
+    assert images.size(path) == ((1100, 900) if rotated else (900, 1100))
 
 
 @pytest.mark.parametrize("kind", KINDS)

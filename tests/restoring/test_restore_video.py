@@ -25,7 +25,7 @@ QUARTER = [0, ONE, 0, -ONE, 0, 0, 64 * ONE, 0, 1 << 30]
 
 
 def picture(height, width, number):
-    """Smooth, so that compression keeps it; its grey level tells its number."""
+    """Smooth, so that compression keeps it; its grey level shows its number."""
     rows, columns = np.mgrid[:height, :width]
     planes = [columns * 120 / width, rows * 120 / height, np.full_like(rows, 60.0)]
     return (np.stack(planes, 2) + 6.0 * number).clip(0, 255).astype(np.uint8)
@@ -257,8 +257,8 @@ def test_rotation_stays_and_restore_sees_the_picture_upright(files, name):
         assert (other.width, other.height) == (96, 64)
         stored = one.to_ndarray(format="rgb24")
         # PyAV counts counter-clockwise, as rot90 does.
-        turned = np.rot90(stored, one.rotation // 90).astype(float)
-        assert np.abs(turned - seen[0]).max() < 8
+        rotated = np.rot90(stored, one.rotation // 90).astype(float)
+        assert np.abs(rotated - seen[0]).max() < 8
         # Clockwise, the bottom left goes to the top left.
         after = other.to_ndarray(format="rgb24")
         assert after[-14:, :14].min() > 230 and after[:48].max() < 200
