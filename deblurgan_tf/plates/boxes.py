@@ -11,9 +11,9 @@ from deblurgan_tf.errors import UsageError
 
 # Two rows of text, one below the other, are one plate. The limits are those of two-line
 # plates (motorcycles, Vietnam), with some tolerance for blur.
-ROW_HEIGHTS = 1.7  # height of the higher row over that of the other, at most
+ROW_HEIGHTS = 1.7  # the larger of the two heights over the smaller one, at most
 ROW_OVERLAP = 0.6  # shared width over the width of the narrower row, at least
-ROW_GAP = 0.4  # gap over the height of the less high row, at most; may be negative
+ROW_GAP = 0.4  # the gap over the smaller height, at most; negative where rows overlap
 TWO_LINE_ASPECT = (0.8, 2.2)  # width over height of both rows together
 
 

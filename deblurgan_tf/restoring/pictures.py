@@ -40,7 +40,7 @@ class Restoration:
     def picture(
         self, pixels: np.ndarray, outcome: Outcome, on_part: Callable[[float], object]
     ) -> np.ndarray:
-        """Restores uint8 or uint16 pixels (H, W, 3); the result has shape and type.
+        """Restores uint8 or uint16 pixels (H, W, 3); to the same.
 
         Adds tiles or plates to `outcome.extra`. on_part: called with the part that is
         done, in [0, 1].

@@ -85,7 +85,7 @@ class _Pass:
         for stream in video.container.streams:
             if stream.index == video.stream.index:
                 encoder = Encoder(output, video, self.first)
-                _carry_words(stream, encoder.stream)
+                _copy_metadata(stream, encoder.stream)
                 # FFmpeg's own decoders of VP8 and VP9 do not return it.
                 if stream.metadata.get("alpha_mode") == "1":
                     self.left_out.append("alpha channel")
@@ -184,11 +184,11 @@ def _copied(output: OutputContainer, stream: Stream) -> Stream | None:
         copy = output.add_stream_from_template(stream, opaque=True)
     except ValueError:
         return None
-    _carry_words(stream, copy)
+    _copy_metadata(stream, copy)
     return copy
 
 
-def _carry_words(stream: Stream, copy: Stream) -> None:
+def _copy_metadata(stream: Stream, copy: Stream) -> None:
     copy.metadata.update(_without_own(stream.metadata))
     copy.disposition = stream.disposition
 
