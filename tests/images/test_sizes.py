@@ -179,6 +179,14 @@ def test_the_files_are_upright_and_rotated():
         assert images.size_of(FILES[name], name) == (WIDTH, HEIGHT), name
 
 
+def test_an_orientation_outside_1_to_8_counts_as_upright():
+    for name, pixels in (
+        ("TIFF odd orientation", RGB),
+        ("TIFF deep odd orientation", DEEP),
+    ):
+        np.testing.assert_array_equal(images.decode(FILES[name], name).pixels, pixels)
+
+
 def large(kind):
     """Some megabytes in the format."""
     pixels = noise(900, 1100, 3)
