@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
 from deblurgan_tf.errors import VideoError
-from deblurgan_tf.training.run_folder import write_atomically
+from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.video.encoding import Encoder
 from deblurgan_tf.video.pixels import Colours, Orientation, display_matrix
 from deblurgan_tf.video.reading import OpenVideo, is_flush, reason
