@@ -1,7 +1,7 @@
 """Several devices, several machines: one training on all of them.
 
-`data.batch` is what all replicas take together in one step, so N replicas give the
-training that one would. The engine is TensorFlow's (tf.distribute).
+`data.batch` is the number of samples of all replicas together in one step, so N
+replicas train as one would. The work is done by TensorFlow's tf.distribute.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ LOST = (
 # An InternalError can be a fault of this worker's device, for example of cuDNN. It is a
 # fault of the connection only where its message names one of these.
 CONNECTION = re.compile(
-    r"grpc|recvbuf|heartbeat|coordination (service|agent)|connection|socket closed",
+    r"grpc|recvbuf|heartbeat|coordination|connection reset|from peer|socket closed",
     re.IGNORECASE,
 )
 

@@ -30,7 +30,7 @@ from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.training.state import State
 
-KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
+KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
 
 
 @contextlib.contextmanager
@@ -70,7 +70,8 @@ def _open_lock(run: Path) -> TextIO:
 def remove_leftovers(run: Path) -> None:
     """Removes what a process that was killed left half written.
 
-    Only for the process that holds the lock: the files may be another's current work.
+    Call it only in the process that holds the lock: otherwise another process may be
+    writing these files.
     """
     for folder in (run, run / "checkpoints", run / "samples"):
         for leftover in folder.glob(LEFTOVERS):

@@ -1,4 +1,4 @@
-"""A run's folder keeps everything, loses nothing, and refuses what does not fit."""
+"""A run's folder: what it stores, restores and refuses."""
 
 from __future__ import annotations
 
@@ -417,7 +417,7 @@ def test_a_lock_makes_the_folder_and_is_released_after_an_error(tmp_path):
         (2 * 86400 + 3 * 3600 + 5 * 60 + 59, "2 days, 3:05 h"),
     ],
 )
-def test_times_are_spoken_as_people_read_them(seconds, text):
+def test_times_are_written_as_people_read_them(seconds, text):
     assert spoken(seconds) == text
 
 

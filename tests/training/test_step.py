@@ -43,7 +43,7 @@ def _degradation():
 
 
 def _batch(positions=(0, 1), paired=(False, False), pictures=None):
-    """Picture n is the same wherever it stands; `pictures` defaults to positions."""
+    """Picture n is the same at any place; `pictures` defaults to positions."""
 
     def drawn(kind):
         numbers = pictures or positions
