@@ -1,4 +1,4 @@
-"""What a number came from: the commit of the code and the machine."""
+"""Where a number comes from: versions, the commit of the code, the machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ import os
 import platform
 import re
 import subprocess
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
+
+from deblurgan_tf import __version__
+
+
+def version(package: str) -> str:
+    """The version of a package; "not installed" where the system knows none.
+
+    A package can run without being installed, from a checkout or under another name.
+    """
+    if package == "deblurgan_tf":
+        return __version__
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def commit() -> str:
-    """The commit of the checkout that the code runs from, if it is one."""
+    """The commit of the checkout that the code runs from, or that there is none."""
     checkout = Path(__file__).resolve().parents[2]
     # An installed package may lie inside another project's repository.
     if not (checkout / ".git").exists():
@@ -25,12 +42,12 @@ def commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown (git cannot tell)"
+        return "unknown (git does not answer)"
     return found.stdout.strip()
 
 
 def machine() -> str:
-    """The processor's name, as far as the system tells it, and how many there are."""
+    """The processor's name, where the system has it, and the number of processors."""
     name = platform.processor() or platform.machine()
     described = Path("/proc/cpuinfo")
     if described.exists():
