@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from deblurgan_tf.blur.kernels import reduced as reduced_kernels
+from deblurgan_tf.blur.kernels import downsampled as downsampled_kernels
 from deblurgan_tf.training.vgg19 import Vgg19Features
 
 
@@ -130,7 +130,7 @@ def kernels_loss(
     """
     total = tf.constant(0.0)
     for kernels, factor in found:
-        target = reduced_kernels(true, factor, kernels.shape[1] // 2)
+        target = downsampled_kernels(true, factor, kernels.shape[1] // 2)
         apart = tf.reduce_sum(tf.abs(kernels[..., 0] - target), axis=[1, 2])
         total += tf.reduce_mean(tf.where(known, apart, 0.0))
     return total / len(found)
