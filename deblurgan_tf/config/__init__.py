@@ -27,7 +27,7 @@ from deblurgan_tf.config.sections import (
     MixPart,
     Model,
     Train,
-    check_blur_is_used,
+    blur_problem,
 )
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "Model",
     "Train",
     "as_dict",
+    "blur_problem",
     "changed_keys",
-    "check_blur_is_used",
     "describe_fields",
     "dump",
     "experiment",

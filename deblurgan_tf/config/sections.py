@@ -328,7 +328,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _together(self) -> Config:
         if self.data.is_paired is not None:
-            check_blur_is_used(self, self.data.is_paired)
+            problem = blur_problem(self, self.data.is_paired)
+            if problem is not None:
+                raise ValueError(problem)
         if self.blur is not None:
             _check_crop(self.data, self.blur)
         staged = self.loss.guesses > 0 or self.loss.kernels > 0
@@ -351,27 +353,26 @@ def _check_crop(data: Data, blur: Blur) -> None:
         )
 
 
-def check_blur_is_used(config: Config, paired: bool) -> None:
-    """Raises ValueError for keys without effect, and for blur that is missing.
+def blur_problem(config: Config, paired: bool) -> str | None:
+    """What is wrong with the keys about blur: without effect, or missing; else None.
 
     paired: whether all of the data are pairs, which come blurred.
     """
-    if not paired and config.blur is None:
-        raise ValueError(
+    if not paired:
+        if config.blur is not None:
+            return None
+        return (
             "blur is null, but these data are not pairs alone: their sharp pictures "
             "have to be blurred; give blur its keys, or --set blur={} for the defaults"
         )
-    if not paired:
-        return
     if config.blur is not None:
-        raise ValueError(
+        return (
             "blur has no effect on pairs, which come blurred; set it to null "
             "(--set blur=null)"
         )
     for key in ("color_jitter", "margin"):
         if getattr(config.data, key):
-            raise ValueError(
-                f"data.{key} has no effect on pairs, which come blurred; set it to 0"
-            )
+            return f"data.{key} has no effect on pairs, which come blurred; set it to 0"
     if config.loss.kernels > 0:
-        raise ValueError("loss.kernels needs kernels, and pairs have none; set it to 0")
+        return "loss.kernels needs kernels, and pairs have none; set it to 0"
+    return None
