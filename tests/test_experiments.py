@@ -48,12 +48,12 @@ def test_gopro_paper_trains_on_a_folder_of_its_layout(tmp_path):
         ],
     )
     source = open_source(config)
-    # Two frames are set aside in each part at most, and in neither trained on.
-    aside = {item.sharp_file for item in source.validation}
+    # Each part holds out at most two frames, and no part trains on them.
+    held_out = {item.sharp_file for item in source.validation}
     trained = {item.sharp_file for part in source.sources for item in part.training}
-    assert 2 <= len(aside) <= 3
-    assert not aside & trained
-    assert len(trained | aside) == 6
+    assert 2 <= len(held_out) <= 3
+    assert not held_out & trained
+    assert len(trained | held_out) == 6
     # Both parts read the same frames: an epoch passes over each once.
     assert source.size == len(trained)
     state = train(config, tmp_path / "run")
@@ -99,6 +99,7 @@ def test_each_source_trains_a_real_step(source, tmp_path):
         "tfds": [
             *("data.source=tfds", "data.name=gopro_deblur/blur_gamma"),
             f"data.path={data}",
+            "blur=null",  # only the set itself tells that it holds pairs
         ],
     }[source]
     config = configs.load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -21,8 +22,8 @@ class Key(NamedTuple):
     """dotted, for example data.mix.N.weight"""
     type: str
     """in words, for example "whole number, at least 1, or null\""""
-    default: Any
-    """as it stands in YAML, or "must be given" for a key that has none"""
+    default: str
+    """as it is written in YAML, or "must be given" for a key that has none"""
     description: str
 
 
@@ -51,7 +52,7 @@ def _keys(section: type[BaseModel], prefix: str) -> Iterator[Key]:
             yield Key(f"{prefix}{name}", words, _default(field), description)
         elif get_origin(field.annotation) is tuple:
             description = " ".join((field.description or "").split())
-            yield Key(f"{prefix}{name}", "list of sections", [], description)
+            yield Key(f"{prefix}{name}", "list of sections", "[]", description)
             yield from _keys(inner, f"{prefix}{name}.N.")
         else:
             yield from _keys(inner, f"{prefix}{name}.")
@@ -70,11 +71,12 @@ def _section(annotation: Any) -> type[Section] | None:
     return None
 
 
-def _default(field: FieldInfo) -> Any:
+def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "must be given"
-    default = field.default
-    return list(default) if isinstance(default, tuple) else default
+    value = field.default
+    # JSON is YAML on one line, but for the quotes, which no default needs.
+    return json.dumps(value).replace('"', "")
 
 
 def _words(annotation: Any, constraints: list[Any]) -> str:
