@@ -69,8 +69,8 @@ def _numpy_paths(intensity, count, length=60.0, seed=11):
     x = np.zeros((ITERATIONS, count), complex)
     for t in range(ITERATIONS - 1):
         shaken = random.random(count) < chance * intensity
-        turn = np.exp(1j * (np.pi + (random.random(count) - 0.5)))
-        shock = np.where(shaken, 2 * v * turn, 0)
+        rotation = np.exp(1j * (np.pi + (random.random(count) - 0.5)))
+        shock = np.where(shaken, 2 * v * rotation, 0)
         noise = random.standard_normal(count) + 1j * random.standard_normal(count)
         pull = intensity * (gaussian * noise - centripetal * x[t]) * step
         v = v + shock + pull
@@ -176,7 +176,7 @@ def test_big_shakes_come_as_often_as_in_the_authors_recurrence():
     turns = np.angle(-steps[:, 1:] / steps[:, :-1])
     shaken = np.abs(turns) < np.pi - 2
     assert shaken.sum(axis=1).mean() == pytest.approx(2, rel=0.15)
-    # The turn follows from U: it is arg(2 exp(i U) - 1), spread evenly over U.
+    # The change of direction follows from U: it is arg(2 exp(i U) - 1), spread evenly over U.
     u = np.random.default_rng(0).uniform(-0.5, 0.5, 5000)
     expected = np.angle(2 * np.exp(1j * u) - 1)
     assert scipy.stats.ks_2samp(turns[shaken], expected).pvalue > 1e-3

@@ -153,7 +153,7 @@ def test_other_features_of_the_same_file_are_indexed_anew(tmp_path):
     assert problem == "x__0: blurred and sharp differ in size"
 
 
-def test_a_picture_whose_header_is_damaged_is_told_by_its_record(tmp_path):
+def test_a_picture_whose_header_is_damaged_is_named_by_its_record(tmp_path):
     path = write(tmp_path / "x", [example(image=png(0)), example(image=b"no picture")])
     (problem,) = open_shard(path, IMAGE).problems
     assert problem.startswith("x__1")
