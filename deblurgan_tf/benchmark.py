@@ -180,6 +180,7 @@ def blur(
 
     config = _config(None, [])
     how = config.blur
+    assert how is not None  # the config is a shipped one
     numbers = iter(range(1, 10_000))
 
     def bank() -> object:

@@ -83,7 +83,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
             runs.cut_log(run, int(state.step))
             # Now, so that a run that cannot begin leaves no config to be held to.
             runs.begin(run, config, names, arguments or sys.argv)
-        say(f"making {config.blur.kernels:,} blur kernels")
+        if config.blur is not None:
+            say(f"making {config.blur.kernels:,} blur kernels")
         data = config.data
         how = degradation(config.blur, config.seed, data.color_jitter, data.margin)
         validation = Validation(source.validation, how, config.seed)

@@ -18,6 +18,7 @@ from deblurgan_tf.blur.degradation import (
     Degradation,
     Degraded,
     cut_margin,
+    given_pairs,
     training_pairs,
 )
 from deblurgan_tf.blur.seeds import sample_seeds, uniform
@@ -150,7 +151,7 @@ def make_train_step(
     config: Config,
     state: State,
     content: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    degradation: Degradation,
+    degradation: Degradation | None,
     total_steps: int,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], Losses]:
@@ -161,7 +162,7 @@ def make_train_step(
 
     A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3), `paired`, bool (N,), and
     `position`, int64 (N,), the number of each sample in the whole training. A sample
-    that is not paired is blurred here.
+    that is not paired is blurred here; degradation is None where all are paired.
     """
     opponent = None
     if state.critic is not None and state.critic_optimizer is not None:
@@ -177,9 +178,10 @@ def make_train_step(
         forward = keras.Model(forward.input, outputs)
 
     def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> Degraded:
-        sharp = to_float(batch["sharp"])
-        made = training_pairs(sharp, degradation, seeds)
-        given = (to_float(batch["blurred"]), sharp)
+        given = (to_float(batch["blurred"]), to_float(batch["sharp"]))
+        if degradation is None:
+            return given_pairs(*given)
+        made = training_pairs(given[1], degradation, seeds)
         given = cut_margin(given, degradation.margin, seeds)
         paired = batch["paired"][:, None, None, None]
         return Degraded(

@@ -168,15 +168,15 @@ def test_paths_are_distributed_as_those_of_the_authors_recurrence(intensity):
 
 
 def test_big_shakes_come_as_often_as_in_the_authors_recurrence():
-    # A shake adds 2 v exp(i (pi + U)) to v, U within half a radian, and turns it by pi
-    # within 0.91. At 0.01 what else turns the path stays far below two radians, and
+    # A shake adds 2 v exp(i (pi + U)) to v, U within half a radian, which rotates it by
+    # pi within 0.91. At 0.01 all other rotations stay far below two radians, and
     # 2000 * 0.1 * 0.01 = 2 shakes a path are expected.
     steps = np.diff(_our_paths(0.01).astype(float), axis=1)
     steps = steps[..., 0] + 1j * steps[..., 1]
     turns = np.angle(-steps[:, 1:] / steps[:, :-1])
     shaken = np.abs(turns) < np.pi - 2
     assert shaken.sum(axis=1).mean() == pytest.approx(2, rel=0.15)
-    # The change of direction follows from U: it is arg(2 exp(i U) - 1), spread evenly over U.
+    # The change of direction follows from U: it is arg(2 exp(i U) - 1).
     u = np.random.default_rng(0).uniform(-0.5, 0.5, 5000)
     expected = np.angle(2 * np.exp(1j * u) - 1)
     assert scipy.stats.ks_2samp(turns[shaken], expected).pvalue > 1e-3
