@@ -28,11 +28,13 @@ TINY = {
 def values(seed=0, **sections):
     """TINY as plain values, some keys of some sections changed.
 
-    Pairs come blurred: for them `blur` is null.
+    Pairs come blurred: for them `blur` is None, or where it is given as None.
     """
     assert sections.keys() <= TINY.keys()
-    changed = {key: TINY[key] | sections.get(key, {}) for key in TINY}
-    if "blur" not in sections and _paired(changed["data"]):
+    changed = {key: TINY[key] | (sections.get(key) or {}) for key in TINY}
+    if sections.get("blur", TINY) is None or (
+        "blur" not in sections and _paired(changed["data"])
+    ):
         changed["blur"] = None
     return {"seed": seed} | changed
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 import yaml
 from helpers.pictures import coded, paired, save
-from helpers.trainings import take, tiny
+from helpers.trainings import TINY, take, tiny
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare
@@ -19,9 +19,9 @@ def run(*arguments):
     return CliRunner().invoke(prepare.app, ["pack", *map(str, arguments)])
 
 
-def opened(data, name="pictures", **more):
+def opened(data, name="pictures", blur=TINY["blur"], **more):
     config = {"source": "tfds", "path": str(data), "name": name, "crop": [16, 16]}
-    return open_source(tiny(data=config | {"validation": 0} | more))
+    return open_source(tiny(data=config | {"validation": 0} | more, blur=blur))
 
 
 def folder(root, count=9):
@@ -70,8 +70,9 @@ def test_pairs_and_parts_become_pairs_and_splits(tmp_path):
     assert run(
         tmp_path / "in", "--output", tmp_path / "d", "--name", "both"
     ).exit_code == (0)
-    assert opened(tmp_path / "d", "both", split="validation").size == 2
-    source = opened(tmp_path / "d", "both")
+    part = opened(tmp_path / "d", "both", blur=None, split="validation")
+    assert part.size == 2 and part.paired
+    source = opened(tmp_path / "d", "both", blur=None)
     assert source.size == 4
     sharp = {
         images.read_rgb(x).tobytes(): images.read_rgb(x.parents[1] / "blurred" / x.name)
