@@ -245,7 +245,7 @@ def data(
         if config is None and not overrides:
             folder = pipeline.small_files(Path(made) / "pictures")
             name = f"folder of {pipeline.FILES} small PNG files"
-            keys = ["data.source=folder", f"data.path={folder}", "data.count=null"]
+            keys = ["data.source=folder", f"data.path={folder}"]
             sources[name] = _config(None, keys)
         try:
             named = {

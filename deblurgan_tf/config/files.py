@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from deblurgan_tf.config.fields import known_keys
-from deblurgan_tf.config.sections import Config
+from deblurgan_tf.config.sections import Config, unused_keys
 from deblurgan_tf.errors import ConfigError
 from deblurgan_tf.storage.resources import resource
 
@@ -52,8 +52,8 @@ for _yaml in (_Loader, _Dumper):
 def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     """Reads a YAML file and applies overrides such as "loss.content.vgg19=10".
 
-    An override that changes `data.source` to pairs also sets `blur` to null, unless
-    another override sets it: the file's blur was for the source that the file names.
+    An override that changes `data.source` leaves out what the file has for its own
+    source alone: keys such as `data.count`, and `blur` where the new source is pairs.
     Raises ConfigError for a file or an override that cannot be used.
     """
     path = Path(path)
@@ -66,9 +66,9 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold keys such as 'data:' and 'train:'")
     source = _source(values)
-    changed = {_override(values, override) for override in overrides or []}
-    if _source(values) == "pairs" != source and "blur" not in changed:
-        values["blur"] = None
+    changed = [_override(values, override) for override in overrides or []]
+    if _source(values) != source:
+        _leave_out_unused(values, changed)
     return parse(values, str(path))
 
 
@@ -129,8 +129,19 @@ def _source(values: dict[str, Any]) -> object:
     return data.get("source") if isinstance(data, dict) else None
 
 
-def _override(values: dict[str, Any], override: str) -> str:
-    """Changes `values` in place, and returns the first key of the override."""
+def _leave_out_unused(values: dict[str, Any], changed: list[list[str]]) -> None:
+    """Removes what only another source uses, but for keys that were overridden."""
+    source = _source(values)
+    if ["data"] not in changed:
+        overridden = {keys[1] for keys in changed if keys[0] == "data"}
+        for key in unused_keys(source) - overridden:
+            values["data"].pop(key, None)
+    if source == "pairs" and all(keys[0] != "blur" for keys in changed):
+        values["blur"] = None
+
+
+def _override(values: dict[str, Any], override: str) -> list[str]:
+    """Changes `values` in place, and returns the keys of the override."""
     dotted, equals, text = override.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
@@ -150,7 +161,7 @@ def _override(values: dict[str, Any], override: str) -> str:
         node[_index(node, keys[-1], override)] = value
     else:
         node[keys[-1]] = value
-    return keys[0]
+    return keys
 
 
 def _value(text: str, override: str) -> Any:

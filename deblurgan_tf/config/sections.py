@@ -116,8 +116,7 @@ class Data(Section):
             )
         if self.source != "mix" and self.mix:
             raise ValueError(f"mix is given but source is {self.source!r}")
-        if self.source != "mix":
-            _check_source(self)
+        _check_source(self)
         return self
 
     @property
@@ -134,13 +133,37 @@ class Data(Section):
         return None if sources <= {"pairs", "tfds"} else False
 
 
+# The sources that use a key; on others a value that is not the default has no effect.
+_USED_BY = {
+    "path": ("folder", "pairs", "tfds"),
+    "layout": ("pairs",),
+    "include": ("folder",),
+    "scale": ("folder", "pairs", "tfds"),
+    "name": ("tfds",),
+    "split": ("tfds",),
+    "count": ("plates",),
+}
+
+
+def unused_keys(source: object) -> set[str]:
+    """The keys of `data` that are for other sources than this one."""
+    unused = {key for key, sources in _USED_BY.items() if source not in sources}
+    return unused if source == "mix" else unused | {"mix"}
+
+
 def _check_source(part: Data | MixPart) -> None:
     # A missing path is an error of the data, not of the config: experiments that need
     # the user's own folder leave it null and say so when they are run.
     if part.source == "tfds" and not part.name:
         raise ValueError("source 'tfds' needs name: the name of a tensorflow-datasets")
-    if part.include is not None and part.source != "folder":
-        raise ValueError("include is for source 'folder'")
+    for key, sources in _USED_BY.items():
+        default = type(part).model_fields[key].default
+        if part.source not in sources and getattr(part, key) != default:
+            raise ValueError(
+                f"{key} is for source {' or '.join(map(repr, sources))}, and has no "
+                f"effect on source {part.source!r}; leave it out, or set it to "
+                f"{'null' if default is None else default}"
+            )
 
 
 class Blur(Section):

@@ -21,7 +21,8 @@ from deblurgan_tf.errors import ConfigError
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*/config.yaml"))
 MIX = [
-    {"weight": 2, "source": "folder", "path": "photos", "include": "*/sharp/*"},
+    {"weight": 2, "source": "folder", "path": "photos", "include": "*/sharp/*"}
+    | {"scale": 0.5},
     {"weight": 0.5, "source": "plates", "count": None},
 ]
 
@@ -50,7 +51,6 @@ UNUSUAL = {
         "source": "mix",
         "mix": MIX,
         "crop": [48, 80],
-        "scale": 0.5,
         "flip": False,
         "batch": 3,
         "validation": 0,
@@ -345,6 +345,7 @@ def test_a_file_that_is_absent_or_is_not_text_is_named(tmp_path):
 def test_an_override_changes_that_value_and_no_other(tmp_path, override, read):
     values = as_dict(Config()) | {"loss": {"content": {"vgg19": 100.0}}}
     values["train"] |= {"steps": 3, "learning_rate": 7e-7}
+    values["data"]["source"] = "folder"
     before = parse(values)
     after = _overridden(tmp_path, values, override)
     assert not read(before)
@@ -478,7 +479,8 @@ def test_a_number_in_quotes_stays_a_text(tmp_path, text):
     config = load(_write(tmp_path, f"data: {{source: folder, path: '{text}'}}"))
     assert config.data.path == text
     assert load(_write(tmp_path, dump(config))) == config
-    config = load(_write(tmp_path, "seed: 1"), [f"data.path='{text}'"])
+    path = _write(tmp_path, "data: {source: folder}")
+    config = load(path, [f"data.path='{text}'"])
     assert config.data.path == text
 
 
@@ -492,6 +494,32 @@ def test_what_only_looks_like_a_number_is_a_text(tmp_path, text):
 def test_yaml_that_no_config_can_hold_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match="holds what no config can hold"):
         load(_write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"path": "x"}, r"path is for source 'folder' or 'pairs' or 'tfds'.*to null"),
+        (
+            {"scale": 0.5},
+            r"scale is for .* no effect on source 'plates'.*set it to 1\.0",
+        ),
+        ({"source": "folder", "count": 50}, r"count is for source 'plates'.*to 600"),
+        ({"source": "folder", "count": None}, "count is for source 'plates'"),
+        ({"source": "folder", "name": "x"}, "name is for source 'tfds'"),
+        ({"source": "folder", "layout": "gopro"}, "layout is for source 'pairs'"),
+        ({"source": "pairs", "include": "*"}, "include is for source 'folder'"),
+        ({"source": "pairs", "split": "test"}, "split is for source 'tfds'"),
+        ({"source": "mix", "mix": MIX, "scale": 0.5}, "no effect on source 'mix'"),
+        (
+            {"source": "mix", "mix": [{"weight": 1, "source": "plates", "path": "x"}]},
+            r"data\.mix\.0: path is for",
+        ),
+    ],
+)
+def test_a_key_that_the_source_does_not_use_is_refused_by_name(data, reason):
+    with pytest.raises(ConfigError, match=reason):
+        parse({"data": data})
 
 
 # Pairs come blurred: keys that have no effect on them are refused.
@@ -531,7 +559,7 @@ def test_a_crop_of_pairs_may_be_smaller_than_the_canvas_of_kernels():
 
 
 def test_an_override_to_pairs_leaves_the_blur_of_the_file_out(tmp_path):
-    path = _write(tmp_path, {"data": {"count": 3}, "blur": {"noise": [0, 1]}})
+    path = _write(tmp_path, {"data": {"batch": 3}, "blur": {"noise": [0, 1]}})
     assert load(path, ["data.source=pairs", "data.path=x"]).blur is None
     assert load(path, ["data={source: pairs}"]).blur is None
     with pytest.raises(ConfigError, match="blur has no effect on pairs"):
@@ -540,6 +568,19 @@ def test_an_override_to_pairs_leaves_the_blur_of_the_file_out(tmp_path):
     path = _write(tmp_path, {"data": PAIRS, "blur": {"noise": [0, 1]}})
     with pytest.raises(ConfigError, match="blur has no effect on pairs"):
         load(path, ["data.path=y"])
+
+
+def test_an_override_of_the_source_leaves_out_the_keys_of_the_other(tmp_path):
+    path = _write(tmp_path, {"data": {"count": 7, "batch": 3}})
+    config = load(path, ["data.source=folder", "data.path=x"])
+    assert (config.data.path, config.data.count, config.data.batch) == ("x", 600, 3)
+    with pytest.raises(ConfigError, match="count is for source 'plates'"):
+        load(path, ["data.source=folder", "data.count=9"])
+    mix = _write(tmp_path, {"data": {"source": "mix", "mix": MIX}})
+    config = load(mix, ["data.source=plates", "data.count=5"])
+    assert (config.data.mix, config.data.count) == ((), 5)
+    # The same source again changes nothing.
+    assert load(mix, ["data.source=mix"]) == load(mix)
 
 
 @pytest.mark.parametrize(

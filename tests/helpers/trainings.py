@@ -29,9 +29,12 @@ def values(seed=0, **sections):
     """TINY as plain values, some keys of some sections changed.
 
     Pairs come blurred: for them `blur` is None, or where it is given as None.
+    `count` is for plates alone.
     """
     assert sections.keys() <= TINY.keys()
     changed = {key: TINY[key] | (sections.get(key) or {}) for key in TINY}
+    if changed["data"]["source"] != "plates" and "count" not in sections["data"]:
+        del changed["data"]["count"]
     if sections.get("blur", TINY) is None or (
         "blur" not in sections and _paired(changed["data"])
     ):

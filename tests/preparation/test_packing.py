@@ -67,9 +67,9 @@ def test_png_goes_in_byte_for_byte_and_anyone_reads_the_set(tmp_path):
 def test_pairs_and_parts_become_pairs_and_splits(tmp_path):
     paired(tmp_path / "in" / "train", 4)
     paired(tmp_path / "in" / "validation", 2)
-    assert run(
-        tmp_path / "in", "--output", tmp_path / "d", "--name", "both"
-    ).exit_code == (0)
+    result = run(tmp_path / "in", "--output", tmp_path / "d", "--name", "both")
+    assert result.exit_code == 0
+    assert "--set blur=null" in " ".join(result.output.split())
     part = opened(tmp_path / "d", "both", blur=None, split="validation")
     assert part.size == 2 and part.paired
     source = opened(tmp_path / "d", "both", blur=None)
