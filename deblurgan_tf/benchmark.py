@@ -180,6 +180,7 @@ def blur(
 
     config = _config(None, [])
     how = config.blur
+    assert how is not None  # the config is a shipped one
     numbers = iter(range(1, 10_000))
 
     def bank() -> object:
@@ -244,7 +245,7 @@ def data(
         if config is None and not overrides:
             folder = pipeline.small_files(Path(made) / "pictures")
             name = f"folder of {pipeline.FILES} small PNG files"
-            keys = ["data.source=folder", f"data.path={folder}", "data.count=null"]
+            keys = ["data.source=folder", f"data.path={folder}"]
             sources[name] = _config(None, keys)
         try:
             named = {

@@ -6,20 +6,21 @@ import tensorflow as tf
 
 
 def prepare_devices() -> None:
-    """Makes operations repeatable, and runs them one after another on a CPU.
+    """Makes operations deterministic; on a CPU they run one after another.
 
-    Call it before the first operation: threads are fixed by then.
+    Call it before TensorFlow's first operation, which fixes the number of threads.
     """
-    # Without this a GPU adds in any order, and a resumed run would not be bit-equal.
+    # Otherwise a GPU adds in any order, and a resumed run would not be bit-equal.
     tf.config.experimental.enable_op_determinism()
     if tf.config.list_physical_devices("GPU"):
         return
-    # Each convolution uses all cores; two at a time get in each other's way. One after
-    # another is 1.13 times as fast: the generator's forward and backward pass at
-    # 256x256 on two cores.
+    # Each convolution uses all cores, and two at a time compete for them. One after
+    # another is 1.13 times as fast (measured: forward and backward pass of the
+    # generator, 256x256 pixels, two cores).
     if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_inter_op_parallelism_threads(1)
         except RuntimeError:
-            # Somebody computed in this process before; speed is all that is lost.
+            # TensorFlow ran in this process before: the threads stay as they are, and
+            # only speed is lost.
             return

@@ -19,6 +19,7 @@ from helpers.places import REFERENCE, ROOT
 from typer.testing import CliRunner
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.metrics.pixels import psnr
 
 GOPRO = REFERENCE / "gopro"
@@ -146,13 +147,13 @@ def test_results_never_replace_the_pictures(package, tmp_path):
 
 def test_damaged_packages_are_refused_by_name(package):
     (package / "models" / "shard7.bin").write_bytes(b"")
-    with pytest.raises(maxim.PackageError, match="cut short"):
+    with pytest.raises(ModelError, match="cut short"):
         maxim.load(package)
     (package / "models" / "shard7.bin").unlink()
-    with pytest.raises(maxim.PackageError, match="shard7.bin: cannot be read"):
+    with pytest.raises(ModelError, match="shard7.bin: cannot be read"):
         maxim.load(package)
     (package / "models" / "model.json").write_text("{")
-    with pytest.raises(maxim.PackageError, match=r"model\.json: damaged"):
+    with pytest.raises(ModelError, match=r"model\.json: damaged"):
         maxim.load(package)
 
 
@@ -162,7 +163,7 @@ def test_quantised_weights_are_refused(package):
         weight["quantization"] = {"dtype": "uint8", "min": 0.0, "scale": 0.1}
 
     change(package, quantise)
-    with pytest.raises(maxim.PackageError, match="quantised"):
+    with pytest.raises(ModelError, match="quantised"):
         maxim.load(package)
 
 

@@ -1,7 +1,9 @@
-"""Makes a shipped model of a run: `python release.py RUN NAME`.
+"""Makes a shipped model of a run.
 
-The weights are rounded to float16, which halves the compressed file; they stay float32
-in it, so that nothing else has to know. SHA256SUMS is written anew.
+    python assets/models/release.py RUN NAME
+
+The weights are rounded to float16 and stored as float32: the compressed file is half as
+large, and is read as any other. SHA256SUMS is written again.
 """
 
 from __future__ import annotations

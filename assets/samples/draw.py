@@ -1,7 +1,10 @@
-"""Draws the samples of the demo's page: `python draw.py CAR GOPRO SEEDING`.
+"""Draws the samples of the demo's page.
+
+    python assets/samples/draw.py CAR GOPRO SEEDING
 
 CAR is licenseplate_motion.jpg of OpenCV's documentation samples, GOPRO the blurred
-frame and SEEDING the photo that README.md names. The results lie beside this file.
+frame and SEEDING the photo that README.md names. The results are written beside this
+file.
 """
 
 import shutil
@@ -25,6 +28,7 @@ PHOTO_WIDTH = 640
 
 def main(car: str, gopro: str, seeding: str) -> None:
     settings = config.load(config.experiment("plates_quick"))
+    assert settings.blur is not None
     how = blur.degradation(settings.blur, seed=7)
     for number, seed in enumerate(PLATES):
         sharp = render_plate(seed, *settings.data.crop)[0]

@@ -5,9 +5,10 @@ the middle pixel. Banks of thousands are made in one call, batched, by stateless
 TensorFlow operations, so that a seed gives the same bank on every run of a machine.
 
 The trajectory's constants are those of the original MATLAB code and of DeblurGAN's
-`generate_trajectory.py`. Two things differ from DeblurGAN on purpose: the kernel is
-centred on its centroid for every exposure (theirs is not, which misaligns the pair by
-up to 25 pixels), and it sums to one (theirs is stretched between its extremes).
+`generate_trajectory.py`. Two things differ from DeblurGAN on purpose. Here a kernel is
+centred on its centroid for every exposure; theirs is not, which shifts blurred against
+sharp by up to 25 pixels. And here it sums to one; theirs is scaled so that its smallest
+value becomes 0 and its largest 1.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import tensorflow as tf
 
 ITERATIONS = 2000  # samples of a trajectory
-CHUNK = 256  # kernels splatted at a time: bounds the memory
+CHUNK = 256  # kernels that are drawn at a time: limits the memory
 
 
 def kernel_bank(
@@ -31,12 +32,12 @@ def kernel_bank(
 ) -> tf.Tensor:
     """A bank of random kernels, float32 (count, canvas, canvas).
 
-    kind: "trajectory" (each draws one of `intensities` and one of `exposures`; the
-    whole path is `length` pixels long), "linear" (a straight line of 1 to `length`
-    pixels in a random direction), "defocus" (a disc of 1 to `length` pixels across) or
-    "mixed": seven of ten are trajectories, two are lines; the tenth is a disc of up to
-    a quarter of `length` across, since lenses are out of focus by less than cameras
-    shake.
+    kind: "trajectory": each kernel has one of `intensities` and one of `exposures`, at
+    random; the whole path is `length` pixels long. "linear": a straight line of 1 to
+    `length` pixels in a random direction. "defocus": a disc of 1 to `length` pixels in
+    diameter. "mixed": 70 % trajectories, 20 % lines and 10 % discs of at most a quarter
+    of `length`, since defocus is usually smaller than camera shake.
+    Raises ValueError for another kind, and where `length` does not fit into `canvas`.
     """
     check_fits(length, canvas)
     if kind == "mixed":
@@ -65,7 +66,7 @@ def kernel_bank(
     if kind == "linear":
         lengths = tf.random.stateless_uniform([count], seeds[0], 1.0, length)
         angles = tf.random.stateless_uniform([count], seeds[1], 0.0, math.pi)
-        # A line keeps its direction whatever its intensity, so no trajectory is drawn.
+        # A line has no intensity and is exposed as a whole: no trajectory is drawn.
         along = (tf.range(ITERATIONS, dtype=tf.float32) / (ITERATIONS - 1)) - 0.5
         direction = tf.stack([tf.cos(angles), tf.sin(angles)], axis=-1)
         paths = (lengths[:, None] * along)[..., None] * direction[:, None, :]
@@ -92,8 +93,9 @@ def kernel_bank(
 def check_fits(length: float, canvas: int) -> None:
     """Raises ValueError unless every path of this length fits into the canvas.
 
-    A point at arc length s lies at most the mean of |s - t| over the path from its
-    centroid, which is at most length / 2. The bilinear splat reaches one pixel further.
+    The distance of a point from the centroid is at most its mean distance along the
+    path from all other points, and that is at most length / 2. The bilinear splat needs
+    one pixel more.
     """
     if canvas % 2 == 0 or length > canvas - 3:
         raise ValueError(
@@ -106,8 +108,9 @@ def trajectories(intensity: tf.Tensor, length: float, seed: tf.Tensor) -> tf.Ten
     """Random camera paths, float32 (count, ITERATIONS, 2) in pixels, as (x, y).
 
     intensity: float32 (count,), the anxiety of the photographer: 0 is a straight line.
-    Each path is `length` long and starts at 0. Boracchi and Foi, "Modeling the
-    performance of image restoration from motion blur" (2012); `createTrajectory.m`.
+    Each path starts at (0, 0) and is `length` pixels long. Source: Boracchi and Foi,
+    "Modeling the performance of image restoration from motion blur" (2012);
+    `createTrajectory.m`.
     """
     count = tf.shape(intensity)[0]
     seeds = tf.random.split(seed, 6)
@@ -135,7 +138,7 @@ def _walk(
     chance: tf.Tensor,
     normal: tf.Tensor,
 ) -> tf.Tensor:
-    """The paths that follow from the draws; the loop is one compiled kernel."""
+    """The paths that follow from random numbers; XLA compiles the whole loop."""
     # MATLAB and Python scale the first speed by the intensity, if there is any.
     speed = step * tf.where(intensity > 0, intensity, 1.0)
     x, y = tf.zeros_like(angle), tf.zeros_like(angle)
@@ -143,11 +146,11 @@ def _walk(
     path = tf.TensorArray(tf.float32, ITERATIONS, element_shape=[2, None])
     path = path.write(0, tf.stack([x, y]))
     for t in tf.range(1, ITERATIONS):
-        # A big shake turns the camera round, within half a radian: by pi + U - 0.5.
-        # Given that it happens, chance / big_shake is that uniform U.
-        turn = math.pi + tf.math.divide_no_nan(chance[t], big_shake) - 0.5
+        # A big shake reverses the direction, within half a radian: by pi + U - 0.5.
+        # Given that it happens, chance / big_shake is uniform and serves as U.
+        rotation = math.pi + tf.math.divide_no_nan(chance[t], big_shake) - 0.5
         shake = tf.where(chance[t] < big_shake, 2.0, 0.0)
-        cosine, sine = shake * tf.cos(turn), shake * tf.sin(turn)
+        cosine, sine = shake * tf.cos(rotation), shake * tf.sin(rotation)
         vx, vy = (
             vx
             + (cosine * vx - sine * vy)
@@ -156,7 +159,7 @@ def _walk(
             + (sine * vx + cosine * vy)
             + intensity * (gaussian * normal[t, 1] - centripetal * y) * step,
         )
-        # The speed is constant; the intensity only turns the path.
+        # The speed is constant; the intensity only changes the direction.
         scale = step * tf.math.rsqrt(vx**2 + vy**2)
         vx, vy = vx * scale, vy * scale
         x, y = x + vx, y + vy
@@ -168,10 +171,10 @@ def _walk(
 def splat(paths: tf.Tensor, exposures: tf.Tensor, canvas: int) -> tf.Tensor:
     """Kernels of the first part of each path, float32 (count, canvas, canvas).
 
-    paths: (count, samples, 2) as (x, y); exposures: (count,) in (0, 1], the part of the
-    path during which the shutter is open. Each sample is shared bilinearly between its
-    four pixels, which keeps the centroid exact, and the centroid of the part is moved
-    to the middle pixel.
+    paths: (count, samples, 2) as (x, y), pixels; exposures: (count,) in (0, 1], the
+    part of the path during which the shutter is open. The centroid of that part is
+    moved to the middle pixel. Each sample is distributed bilinearly over its four
+    nearest pixels, which keeps the centroid exact.
     """
     samples = tf.cast(tf.shape(paths)[1], tf.float32)
     # 1 for a sample within the exposure, a fraction for the last one, then 0.
@@ -180,7 +183,7 @@ def splat(paths: tf.Tensor, exposures: tf.Tensor, canvas: int) -> tf.Tensor:
     )
     weight /= tf.reduce_sum(weight, axis=1, keepdims=True)
     centroid = tf.reduce_sum(paths * weight[..., None], axis=1, keepdims=True)
-    # What comes after the exposure weighs nothing and may lie outside the canvas.
+    # Samples after the exposure have no weight and may lie outside the canvas.
     place = tf.where(weight[..., None] > 0, paths - centroid, 0.0) + canvas // 2
     corner = tf.floor(place)
     right, below = tf.unstack(place - corner, axis=-1)
@@ -188,7 +191,7 @@ def splat(paths: tf.Tensor, exposures: tf.Tensor, canvas: int) -> tf.Tensor:
     count = tf.shape(paths)[0]
     pixel = (tf.range(count)[:, None] * canvas + row) * canvas + column
 
-    def gathered(weights: tf.Tensor, offset: int) -> tf.Tensor:
+    def summed(weights: tf.Tensor, offset: int) -> tf.Tensor:
         return tf.math.unsorted_segment_sum(
             tf.reshape(weights, [-1]),
             tf.reshape(pixel + offset, [-1]),
@@ -196,20 +199,20 @@ def splat(paths: tf.Tensor, exposures: tf.Tensor, canvas: int) -> tf.Tensor:
         )
 
     kernels = tf.reshape(
-        gathered(weight * (1 - right) * (1 - below), 0)
-        + gathered(weight * right * (1 - below), 1)
-        + gathered(weight * (1 - right) * below, canvas)
-        + gathered(weight * right * below, canvas + 1),
+        summed(weight * (1 - right) * (1 - below), 0)
+        + summed(weight * right * (1 - below), 1)
+        + summed(weight * (1 - right) * below, canvas)
+        + summed(weight * right * below, canvas + 1),
         [count, canvas, canvas],
     )
     return kernels / tf.reduce_sum(kernels, axis=[1, 2], keepdims=True)
 
 
 def discs(diameters: tf.Tensor, canvas: int) -> tf.Tensor:
-    """Defocus kernels: even discs, float32 (count, canvas, canvas).
+    """Defocus kernels: discs of one value, float32 (count, canvas, canvas).
 
-    A pixel's weight is the part of it inside the circle, taken as linear over the
-    pixel that the edge crosses. The smallest disc, of one pixel, is the identity.
+    diameters: (count,), pixels. A pixel on the edge has about the weight of its part
+    inside the circle. A disc of one pixel is the identity.
     """
     axis = tf.range(canvas, dtype=tf.float32) - canvas // 2
     distance = tf.sqrt(axis[:, None] ** 2 + axis[None, :] ** 2)
@@ -218,15 +221,16 @@ def discs(diameters: tf.Tensor, canvas: int) -> tf.Tensor:
     return kernels / tf.reduce_sum(kernels, axis=[1, 2], keepdims=True)
 
 
-def reduced(kernels: tf.Tensor, factor: int, reach: int) -> tf.Tensor:
-    """The kernels for pictures reduced by `factor`: (N, 2 reach + 1, 2 reach + 1).
+def downsampled(kernels: tf.Tensor, factor: int, radius: int) -> tf.Tensor:
+    """The kernels for pictures that are downsampled by `factor`.
 
-    kernels: (N, K, K). Each entry is shared bilinearly between its four neighbours on
-    the coarser grid, so sum and centroid stay, but for what lies beyond `reach`.
+    kernels: (N, K, K), K odd. Returns (N, 2 radius + 1, 2 radius + 1). Each entry is
+    distributed bilinearly over its four neighbours on the coarser grid, so the sum and
+    the centroid stay; entries beyond `radius` are lost.
     """
     half = kernels.shape[1] // 2
     places = tf.range(-half, half + 1, dtype=tf.float32) / factor
-    offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
+    offsets = tf.range(-radius, radius + 1, dtype=tf.float32)
     share = tf.maximum(1.0 - tf.abs(offsets[:, None] - places), 0.0)
     return tf.einsum("ji,nik,lk->njl", share, kernels, share)
 

@@ -1,35 +1,61 @@
 """Where (blurred, sharp) comes from: rendered plates, folders, tfds sets, a mix.
 
 `open_source` finds the pictures and reports what is wrong before step 0;
-`training_batches` turns them into the batches of a training from any step on.
+`training_batches` turns them into the batches of a training, from any step on.
+
+To add a source of pictures:
+
+1. Give it a name in `config.sections`: in `Data.source` and `MixPart.source`, with the
+   keys that it needs.
+2. Write a module in this folder with a function that takes the config's `Data` (or
+   `MixPart`), the crop and the number of validation pictures, and returns a `Source`
+   (see `source`). In most cases make an `Item` for each picture, with a name and a
+   function that loads (blurred, sharp), where blurred is None if it has to be made, and
+   return `source.split` of them, as `files.folder` does. Where there is no list of
+   pictures, write the protocol's methods, as `plates.source.EndlessPlates` does: a
+   sample must be a function of (seed, number) alone.
+3. Call that function in `_open` below.
+4. Add the source to `sources_of_every_kind` in tests/data/test_sources.py: its samples
+   must be the same after a restart.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from deblurgan_tf.config import Config, Data, MixPart
+from deblurgan_tf.config import Config, Data, MixPart, blur_problem
 from deblurgan_tf.data import files, mix
-from deblurgan_tf.data.plates import source as plates
+from deblurgan_tf.data.plates import source as plates_source
 from deblurgan_tf.data.source import Item, Source, samples
-from deblurgan_tf.errors import DataError
+from deblurgan_tf.errors import ConfigError, DataError, UserError
 
 __all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]
 
 
 def open_source(config: Config) -> Source:
-    """The source that the config names; raises DataError if it cannot be used."""
+    """The source that the config names.
+
+    Raises DataError for pictures that cannot be used, and ConfigError where the config
+    has a blur that pairs do not need, or no blur for sharp pictures.
+    """
+    source = _open_all(config)
+    problem = blur_problem(config, source.paired)
+    if problem is not None:
+        raise ConfigError(f"data.source {config.data.source}: {problem}")
+    return source
+
+
+def _open_all(config: Config) -> Source:
     data = config.data
     if data.source != "mix":
         return _open(data, config, data.validation)
     total = sum(part.weight for part in data.mix)
-    # Each part sets aside its share of the validation pictures, rounded up.
+    # Each part holds out its share of the validation pictures, rounded up.
     return mix.mix(
         [
             (
@@ -42,9 +68,9 @@ def open_source(config: Config) -> Source:
 
 
 def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
-    crop = _read(config.data)
+    crop = _crop_with_margin(config.data)
     if part.source == "plates":
-        return plates.plates(part, crop, validation, config.seed)
+        return plates_source.plates(part, crop, validation, config.seed)
     if part.source == "folder":
         return files.folder(part, crop, validation)
     if part.source == "pairs":
@@ -55,8 +81,8 @@ def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
     return tfds_set(part, crop, validation)
 
 
-def _read(data: Data) -> tuple[int, int]:
-    """What is cut out of a picture: the crop and what is cut off after the blur."""
+def _crop_with_margin(data: Data) -> tuple[int, int]:
+    """Height and width of what is cut out of a picture before it is blurred, pixels."""
     return data.crop[0] + data.margin, data.crop[1] + data.margin
 
 
@@ -66,13 +92,16 @@ def training_batches(
     start_step: int,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, tf.Tensor]]:
-    """Batches of the training from a step on: see `steps.make_train_step`.
+    """Batches of the training from a step on, without end.
 
+    A batch is a dict of `blurred` and `sharp`, uint8 (N, H, W, 3), `paired`, bool (N,),
+    and `position`, int64 (N,): see `source.samples`. H and W include `data.margin`.
     With a strategy of several replicas, `data.batch` is what all of them take in one
     step: of each batch a worker makes the samples of its own replicas alone.
-    Raises DataError for a picture whose header is good and whose pixels are not.
+    Raises DataError for a picture whose header is good but whose pixels are damaged.
     """
-    data = config.data
+    data, crop = config.data, _crop_with_margin(config.data)
+    failures: list[UserError] = []
 
     def share(replicas: int, worker: int, workers: int) -> tf.data.Dataset:
         each = data.batch // (replicas * workers)
@@ -84,7 +113,7 @@ def training_batches(
         )
         positions = firsts.flat_map(lambda first: places.map(lambda x: first + x))
         return (
-            samples(source, config.seed, _read(data), data.flip, positions)
+            samples(source, config.seed, crop, data.flip, positions, failures)
             .batch(each, drop_remainder=True)
             .prefetch(tf.data.AUTOTUNE)
             .with_options(_own_threads())
@@ -103,15 +132,14 @@ def training_batches(
     try:
         yield from batches
     except tf.errors.OpError as error:
-        # TensorFlow wraps what Python raised: "...PictureError: FILE: cut short\n..."
-        found = re.search(r"(?:PictureError|DataError): (.*)", error.message)
-        if not found:
+        # TensorFlow raises its own error for what `samples` caught.
+        if not failures:
             raise
-        raise DataError(found[1]) from error
+        raise DataError(str(failures[0])) from error
 
 
 def _own_threads() -> tf.data.Options:
-    # The pool that runs operations side by side may have a single thread (devices.py).
+    # TensorFlow's own pool of threads may have a single one: see `devices`.
     options = tf.data.Options()
     options.threading.private_threadpool_size = os.cpu_count() or 1
     return options

@@ -10,12 +10,24 @@ from pathlib import Path
 
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
-from deblurgan_tf.data.source import Crop, Item, Items, Pair, reduced, scaled, split
+from deblurgan_tf.data.source import (
+    Crop,
+    Item,
+    Items,
+    Pair,
+    downsampled,
+    scaled,
+    split,
+)
 from deblurgan_tf.errors import DataError, PictureError
 
 
 def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
-    """Sharp pictures below a folder; they are blurred on the device."""
+    """Sharp pictures in a folder and its subfolders; they are blurred on the device.
+
+    crop: height and width that a picture must have, pixels; validation: how many are
+    held out. Raises DataError for a folder or for pictures that cannot be used.
+    """
     root = _root(part)
     files = images.find(root)
     if part.include is not None:
@@ -36,17 +48,21 @@ def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
         )
         for file in _large_enough(files, sizes, crop, part.scale)
     ]
-    return split(items, validation, str(root))
+    return split(items, validation, str(root), paired=False)
 
 
 def pairs(part: Data | MixPart, crop: Crop, validation: int) -> Items:
-    """Pairs of pictures in one of the layouts of the config."""
+    """Pairs of blurred and sharp pictures in a folder of the layout `part.layout`.
+
+    crop, validation: as for `folder`. Raises DataError for a folder or for pictures
+    that cannot be used, for example pairs whose pictures differ in size.
+    """
     root = _root(part)
     if part.layout == "side_by_side":
         items = _side_by_side(root, crop, part.scale)
     else:
         items = _two_files(root, _matched(root, part.layout), crop, part.scale)
-    return split(items, validation, str(root))
+    return split(items, validation, str(root), paired=True)
 
 
 def _root(part: Data | MixPart) -> Path:
@@ -62,7 +78,10 @@ def _root(part: Data | MixPart) -> Path:
 
 
 def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
-    """(height, width) of each file, from the headers; lists all that cannot be read."""
+    """(height, width) of each file.
+
+    Raises one DataError that lists all files that cannot be read.
+    """
     broken = []
 
     def size(file: Path) -> tuple[int, int] | None:
@@ -76,7 +95,7 @@ def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
         found = dict(zip(files, pool.map(size, files), strict=True))
     if broken:
         raise DataError(
-            "pictures that cannot be read; mend or remove them:\n"
+            "pictures that cannot be read; replace or remove them:\n"
             + "\n".join(sorted(broken))
         )
     return {file: value for file, value in found.items() if value is not None}
@@ -88,7 +107,10 @@ def _large_enough(
     crop: Crop,
     scale: float,
 ) -> list[Path]:
-    """The files that hold a crop; warns of the others, by name."""
+    """The files that are at least as large as the crop; warns of the others, by name.
+
+    sizes: (height, width) of each file. Raises DataError where no file is left.
+    """
 
     def fits(file: Path) -> bool:
         height, width = scaled(sizes[file], scale)
@@ -112,24 +134,30 @@ def _large_enough(
 
 
 def _load_sharp(file: Path, scale: float) -> Pair:
-    return None, reduced(images.read_rgb(file), scale)
+    return None, downsampled(images.read_rgb(file), scale)
 
 
 def _load_pair(blurred: Path, sharp: Path, scale: float) -> Pair:
     return (
-        reduced(images.read_rgb(blurred), scale),
-        reduced(images.read_rgb(sharp), scale),
+        downsampled(images.read_rgb(blurred), scale),
+        downsampled(images.read_rgb(sharp), scale),
     )
 
 
 def _load_halves(file: Path, scale: float) -> Pair:
     picture = images.read_rgb(file)
     middle = picture.shape[1] // 2
-    return reduced(picture[:, :middle], scale), reduced(picture[:, middle:], scale)
+    return downsampled(picture[:, :middle], scale), downsampled(
+        picture[:, middle:], scale
+    )
 
 
 def _matched(root: Path, layout: str) -> dict[str, tuple[Path, Path]]:
-    """Name -> (blurred, sharp); raises DataError with every name that has no mate."""
+    """Name -> (blurred, sharp), sorted by name.
+
+    Raises DataError where folders are missing, and for all pictures without a
+    mate, by name.
+    """
     if layout == "folders":
         folders = {"": (root / "blurred", root / "sharp")}
         expected = "the folders blurred/ and sharp/"

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
 
 class GoproDeblur(tfds.core.GeneratorBasedBuilder):
-    """Pairs of 1280x720 pictures: averaged frames of a 240 fps camera, and the middle
-    frame.
-    """
+    """Pairs of 1280x720 pictures: means of a 240 fps camera's frames, middle frames."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
-    BUILDER_CONFIGS = [
+    RELEASE_NOTES: ClassVar = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="blur", description="averaged as they are"),
         tfds.core.BuilderConfig(
             name="blur_gamma", description="averaged in linear light (gamma 2.2)"
@@ -45,7 +44,9 @@ class GoproDeblur(tfds.core.GeneratorBasedBuilder):
   booktitle={CVPR}, year={2017}}""",
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Any]:
         root = Path(dl_manager.manual_dir)
         splits = {
             name: self._generate_examples(root / name)
@@ -58,7 +59,7 @@ class GoproDeblur(tfds.core.GeneratorBasedBuilder):
             )
         return splits
 
-    def _generate_examples(self, folder: Path) -> Iterator[tuple[str, dict]]:
+    def _generate_examples(self, folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         for sharp in sorted(folder.glob("*/sharp/*.png")):
             sequence = sharp.parent.parent
             blurred = sequence / self.builder_config.name / sharp.name

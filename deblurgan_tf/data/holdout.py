@@ -1,4 +1,4 @@
-"""Which pictures are set aside to validate on: a matter of their names alone."""
+"""Which pictures are held out for validation: their names alone decide."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 
 def hold_out(names: Iterable[str], count: int) -> set[str]:
-    """The `count` names with the smallest hashes, the same on every machine."""
+    """The `count` names with the smallest hashes: the same on every machine.
+
+    Where pictures are added or removed, nearly all of the others stay where they are.
+    """
     return set(sorted(names, key=_hash)[:count])
 
 

@@ -2,7 +2,7 @@
 
 Sets with the features `blurred` and `sharp` give pairs; sets with `image` give sharp
 pictures. Pictures are decoded by `images`, as everywhere else, and read one by one from
-where they lie (`records.py`), by each worker those of its own samples alone.
+where they lie (`records`); each worker reads those of its own samples alone.
 """
 
 from __future__ import annotations
@@ -22,27 +22,49 @@ import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.holdout import hold_out
-from deblurgan_tf.data.records import Shard, open_shard
-from deblurgan_tf.data.source import Crop, Item, Items, Pair, reduced
+from deblurgan_tf.data.records import Features, Shard, open_shard
+from deblurgan_tf.data.source import Crop, Item, Items, Pair, downsampled
 from deblurgan_tf.errors import DataError
 
-TOLD = 10  # names in a warning
+NAMED = 10  # pictures that a warning names
 
 
 def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
     """The set `part.name` in the data directory `part.path` (None: tfds's default).
 
-    A set that is not prepared yet is downloaded and prepared; one that needs a manual
-    download (`gopro_deblur`) looks for it in `path`/downloads/manual.
+    crop: height and width that a picture must have, pixels; validation: how many
+    pictures are held out. A set that is not prepared yet is downloaded and prepared;
+    one that needs a manual download (`gopro_deblur`) looks for it in
+    `path`/downloads/manual. Raises DataError for a set that cannot be used.
     """
     origin = f"tfds set {part.name!r}"
+    builder = _prepared(part, origin)
+    features = _picture_features(builder, origin)
+    records = _large_enough(_records(builder, part, features, origin), crop, origin)
+    if len(records) <= validation:
+        raise DataError(
+            f"{origin}: {len(records)} pictures, of which data.validation holds out "
+            f"{validation}: none is left to train on; choose a larger split or lower "
+            "data.validation"
+        )
+    held_names = hold_out((item.name for item in records), validation)
+    held_out = np.array([item.name in held_names for item in records])
+    return TfdsSet(
+        training=records.chosen(~held_out),
+        # They are read at every validation: they stay in memory.
+        validation=[_kept(item) for item in records.chosen(held_out)],
+        paired=len(features) == 2,
+    )
+
+
+def _prepared(part: Data | MixPart, origin: str) -> tfds.core.DatasetBuilder:
+    """The builder of a set that lies on the disk, with the split that is asked for."""
     try:
         builder = tfds.builder(part.name, data_dir=part.path)
         builder.download_and_prepare()
     except tfds.core.DatasetNotFoundError as error:
         raise DataError(
-            f"{origin}: there is no set of this name; tfds.list_builders() names those "
-            "that there are"
+            f"{origin}: there is no set of this name; tfds.list_builders() lists them"
         ) from error
     # tfds raises errors of many kinds for downloads, configs and manual files.
     except Exception as error:
@@ -54,18 +76,24 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
         raise DataError(
             f"{origin}: has no split {part.split!r}; it has: {known}"
         ) from error
+    return builder
+
+
+def _picture_features(builder: tfds.core.DatasetBuilder, origin: str) -> Features:
+    """Those that hold pictures: of a pair, blurred and sharp, or of a sharp one."""
     features = builder.info.features
-    names: tuple[str, ...]
     if {"blurred", "sharp"} <= features.keys():
-        names = ("blurred", "sharp")
-    elif "image" in features:
-        names = ("image",)
-    else:
-        raise DataError(
-            f"{origin}: needs the feature 'image', or 'blurred' and 'sharp'; it has: "
-            f"{', '.join(features)}"
-        )
-    records = _records(builder, part, names, origin)
+        return ("blurred", "sharp")
+    if "image" in features:
+        return ("image",)
+    raise DataError(
+        f"{origin}: needs the feature 'image', or 'blurred' and 'sharp'; it has: "
+        f"{', '.join(features)}"
+    )
+
+
+def _large_enough(records: Records, crop: Crop, origin: str) -> Records:
+    """Those that are at least as large as the crop; warns of the others, by name."""
     small = records.smaller_than(crop)
     if small.all():
         raise DataError(
@@ -74,35 +102,26 @@ def tfds_set(part: Data | MixPart, crop: Crop, validation: int) -> TfdsSet:
         )
     if small.any():
         left_out = records.chosen(small)
-        told = ", ".join(item.name for item in left_out[:TOLD])
-        more = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
+        names = ", ".join(item.name for item in left_out[:NAMED])
+        more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
         warnings.warn(
             f"{origin}: {len(left_out)} of {len(records)} pictures are smaller than "
-            f"the crop of {crop[0]}x{crop[1]} and are left out: {told}{more}",
-            stacklevel=2,
+            f"the crop of {crop[0]}x{crop[1]} and are left out: {names}{more}",
+            stacklevel=3,
         )
-    usable = records.chosen(~small)
-    if len(usable) <= validation:
-        raise DataError(
-            f"{origin}: {len(usable)} pictures, of which data.validation sets "
-            f"{validation} aside: none is left to train on; choose a larger split or "
-            "lower data.validation"
-        )
-    held_names = hold_out((item.name for item in usable), validation)
-    held_out = np.array([item.name in held_names for item in usable])
-    # Validation comes again and again: its pictures are kept in memory.
-    return TfdsSet(
-        usable.chosen(~held_out), [_kept(x) for x in usable.chosen(held_out)]
-    )
+    return records.chosen(~small)
 
 
 def _records(
     builder: tfds.core.DatasetBuilder,
     part: Data | MixPart,
-    features: tuple[str, ...],
+    features: Features,
     origin: str,
 ) -> Records:
-    """All pictures of the split, in the order of the files."""
+    """All pictures of the split, in the order of the files.
+
+    Raises DataError where some of them cannot be used, by name.
+    """
     kind = builder.info.file_format
     if kind is not tfds.core.FileFormat.TFRECORD:
         raise DataError(
@@ -120,7 +139,7 @@ def _records(
         raise DataError(
             "pictures of the set that cannot be used:\n" + "\n".join(problems)
         )
-    # A part of a split, such as "train[:80%]", skips and takes records of a file.
+    # A part of a split, such as "train[:80%]", holds some of the records of a file.
     places = [
         np.arange(len(shard))[x.skip :][: x.take if x.take >= 0 else None]
         for shard, x in zip(shards, parts, strict=True)
@@ -136,16 +155,13 @@ def _records(
 
 @dataclass(frozen=True)
 class Records(Sequence[Item]):
-    """Pictures in TFRecord files, as items that are made when they are asked for.
-
-    shard, place: of each picture, int (N,): its file, and its number there.
-    """
+    """Pictures in TFRecord files, as items that are made when they are needed."""
 
     shards: tuple[Shard, ...]
-    features: tuple[str, ...]  # one, or those of the blurred and the sharp picture
-    scale: float
-    shard: np.ndarray
-    place: np.ndarray
+    features: Features  # one, or those of the blurred and the sharp picture
+    scale: float  # by which pictures are downsampled
+    shard: np.ndarray  # int (N,): the file of each picture
+    place: np.ndarray  # int (N,): its number in that file
 
     def __len__(self) -> int:
         return len(self.shard)
@@ -166,7 +182,7 @@ class Records(Sequence[Item]):
         return replace(self, shard=self.shard[mask], place=self.place[mask])
 
     def smaller_than(self, crop: Crop) -> np.ndarray:
-        """Bool (N,): whether a picture, scaled, is smaller than the crop."""
+        """Bool (N,): whether a picture, downsampled, is smaller than the crop."""
         sizes = np.concatenate([shard.sizes for shard in self.shards])
         first = np.cumsum([0, *(len(shard) for shard in self.shards)])
         sizes = sizes[first[self.shard] + self.place]
@@ -175,18 +191,20 @@ class Records(Sequence[Item]):
 
     def _load(self, shard: Shard, place: int, name: str) -> Pair:
         pictures = [
-            reduced(images.decode_rgb(data, name), self.scale)
+            downsampled(images.decode_rgb(data, name), self.scale)
             for data in shard.read(place, self.features)
         ]
         return (None if len(pictures) == 1 else pictures[0]), pictures[-1]
 
 
 def _kept(item: Item) -> Item:
+    """The same item; it stays in memory once it was loaded."""
     return replace(item, load=functools.cache(item.load))
 
 
 class TfdsSet(Items):
-    """See `source.Source`. Names are tfds's ids: the file and a number."""
+    """Items of a set; their names are tfds's ids: a file and a number in it."""
 
     def names(self) -> list[str]:
-        return []  # a set of one version never changes
+        """None: a set of one version never changes."""
+        return []

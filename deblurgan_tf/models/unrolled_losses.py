@@ -86,7 +86,7 @@ def kernels_loss(
     """
     total = tf.constant(0.0)
     for kernels, factor in found:
-        target = blur_kernels.reduced(true, factor, kernels.shape[1] // 2)
+        target = blur_kernels.downsampled(true, factor, kernels.shape[1] // 2)
         difference = tf.reduce_sum(tf.abs(kernels[..., 0] - target), axis=[1, 2])
         total += tf.reduce_mean(tf.where(known, difference, 0.0))
     return total / len(found)

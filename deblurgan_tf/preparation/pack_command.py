@@ -73,6 +73,7 @@ def pack(
     say(
         f"to train on them: --set data.source=tfds --set data.name={name} "
         f"--set data.path={output}"
+        f"{' --set blur=null' if all(each.paired for each in sets) else ''}"
     )
     if failed:
         raise typer.Exit(1)

@@ -67,7 +67,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         # Set up what a step needs.
         with strategy.scope() if strategy else contextlib.nullcontext():
             content = choose_content(config, run)
-        say(f"making {config.blur.kernels:,} blur kernels")
+        if config.blur is not None:
+            say(f"making {config.blur.kernels:,} blur kernels")
         data = config.data
         how = degradation(config.blur, config.seed, data.color_jitter, data.margin)
         validation = Validation(source.validation, how, config.seed)

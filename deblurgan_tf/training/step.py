@@ -18,6 +18,8 @@ from deblurgan_tf.blur.degradation import (
     Degradation,
     Degraded,
     cut_margin,
+    given_pairs,
+    given_pairs,
     training_pairs,
 )
 from deblurgan_tf.blur.seeds import sample_seeds, uniform
@@ -44,7 +46,7 @@ class Recipe(NamedTuple):
     """What a step reads beside the state and the batch; it never changes."""
 
     config: Config
-    degradation: Degradation
+    degradation: Degradation | None
     content: ContentLoss
     forward: TrainingForward
     opponent: Opponent | None
@@ -63,7 +65,7 @@ def make_train_step(
     config: Config,
     state: State,
     content: ContentLoss,
-    degradation: Degradation,
+    degradation: Degradation | None,
     total_steps: int,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Callable[[Batch], Losses]:
@@ -73,6 +75,7 @@ def make_train_step(
     False, the sample is blurred here; and `position`, int64 (N,): the number of each
     sample in the whole training. With a strategy, a batch holds each replica's share,
     all of one size, and the gradient is the mean of the replicas' gradients.
+    degradation: None where all samples are paired.
     """
     opponent = None
     if state.critic is not None and state.critic_optimizer is not None:
@@ -135,9 +138,10 @@ def update_networks(recipe: Recipe, state: State, batch: Batch) -> Losses:
 
 def degrade_batch(recipe: Recipe, batch: Batch, seeds: tf.Tensor) -> Degraded:
     """The pairs to train on: given ones as they are, else the sharp picture blurred."""
-    sharp = to_float(batch["sharp"])
-    made = training_pairs(sharp, recipe.degradation, seeds)
-    given = (to_float(batch["blurred"]), sharp)
+    given = (to_float(batch["blurred"]), to_float(batch["sharp"]))
+    if recipe.degradation is None:
+        return given_pairs(*given)
+    made = training_pairs(given[1], recipe.degradation, seeds)
     given = cut_margin(given, recipe.degradation.margin, seeds)
     paired = batch["paired"][:, None, None, None]
     return Degraded(

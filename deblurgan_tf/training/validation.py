@@ -29,8 +29,13 @@ class Triplet(NamedTuple):
 class Validation:
     """The held-out pictures; each is blurred by a kernel that never changes."""
 
-    def __init__(self, items: list[Item], degradation: Degradation, seed: int) -> None:
-        """Pairs among the items are taken as they are; `degradation` blurs the rest."""
+    def __init__(
+        self, items: list[Item], degradation: Degradation | None, seed: int
+    ) -> None:
+        """Pairs among the items are taken as they are; `degradation` blurs the rest.
+
+        degradation: None where all items are pairs.
+        """
         self.items = items
         self.degradation = degradation
         self.seeds = sample_seeds(seed, VALIDATION + np.arange(len(items)))
@@ -61,6 +66,7 @@ class Validation:
         return {key: _finite_mean([row[key] for row in rows]) for key in rows[0]}
 
     def _blurred(self, sharp: np.ndarray, number: int) -> np.ndarray:
+        assert self.degradation is not None  # data.open_source checks the config
         seeds = self.seeds[number : number + 1]
         values = tf.convert_to_tensor(images.to_float(sharp)[None])
         return images.to_uint8(degrade(values, self.degradation, seeds)[0].numpy())

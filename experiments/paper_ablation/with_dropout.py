@@ -22,9 +22,9 @@ def main(
     blurred: Path,
     restored: Path,
     model: Annotated[str, typer.Option(help="a run, or a .keras file")],
-    seed: Annotated[int, typer.Option(help="of the masks")] = 0,
+    seed: Annotated[int, typer.Option(help="of the dropout masks")] = 0,
 ) -> None:
-    """Each picture has masks of its own, which depend on the seed and its place."""
+    """Each picture has its own dropout masks, by the seed and its place."""
     network = model_files.open_model(model_files.find(model))
     for number, file in enumerate(images.find(blurred)):
         values = tf.constant(images.to_float(images.read_rgb(file))[None])

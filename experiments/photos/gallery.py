@@ -1,8 +1,9 @@
-"""Draws assets/figures/samples.png: every blurred picture of assets/samples, before and
-after: `python gallery.py OUTPUT`.
+"""Draws assets/figures/samples.png: the blurred samples before and after.
 
-Plates are restored by `plates` at the places that assets/samples/README.md names, the
-street by `photos`.
+    python experiments/photos/gallery.py OUTPUT.png
+
+The pictures are those of assets/samples. Plates are restored by `plates`, at the places
+that assets/samples/README.md names, the street by `photos`.
 """
 
 import sys
@@ -37,7 +38,7 @@ def main(output: str) -> None:
         for axis, picture in zip(line, before_and_after(name), strict=True):
             axis.set_axis_off()
             axis.imshow(picture, interpolation="nearest")
-        line[0].set_title(f"{name}")
+        line[0].set_title(name)
         line[1].set_title("restored")
     figure.savefig(output)
 

@@ -4,9 +4,9 @@
 
 PHOTOS: a folder of photos with one plate each, and plates.csv (file,x,y,w,h,...), in
 pixels. FOLDER: photos without plates, where every box is false. Every photo of PHOTOS
-is measured sharp and under kernels of our own, the trajectory being a part of its
-plate's width. Needs the extra `ocr`; the cascade needs an OpenCV 4 with
-CascadeClassifier and is left out, with a notice, where OpenCV has none.
+is measured sharp, and blurred by random trajectories whose length is a part of its
+plate's width. Needs the extra `ocr`. The cascade needs an OpenCV 4 with
+CascadeClassifier; it is left out, with a notice, where OpenCV has none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Finder = Callable[[np.ndarray], list[Box]]
 
 
 def blurred(pixels: np.ndarray, length: float, seed: int) -> np.ndarray:
-    """A picture under one random trajectory of `length` pixels, whole exposure."""
+    """A picture blurred by one random trajectory of `length` pixels."""
     if length == 0:
         return pixels
     canvas = math.ceil(length + 3) | 1
@@ -69,7 +69,7 @@ def ocr_plain() -> Finder:
 
 
 def cascade(fitted: bool) -> Finder:
-    """OpenCV's cascade for Russian plates; its boxes as they come, or cut to plates."""
+    """OpenCV's cascade for Russian plates; fitted: its boxes are cut to the plates."""
     name = "haarcascade_russian_plate_number.xml"
     classifier = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, name))
 
@@ -93,7 +93,7 @@ def cascade(fitted: bool) -> Finder:
 
 
 def morphology(pixels: np.ndarray) -> list[Box]:
-    """Dense vertical edges, closed to blobs of a plate's shape: the classical way."""
+    """The classical method: dense vertical edges, closed to shapes of plates."""
     scale = 480 / pixels.shape[1]
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -115,7 +115,7 @@ def morphology(pixels: np.ndarray) -> list[Box]:
 
 
 def both(one: Finder, other: Finder) -> Finder:
-    """The boxes of two methods; of two on one place, the first method's."""
+    """The boxes of two methods; where two overlap, the first method's."""
 
     def find(pixels: np.ndarray) -> list[Box]:
         marked = [FoundPlate(box, 1.0) for box in one(pixels)]

@@ -1,4 +1,4 @@
-"""At which width a plate is best restored: PSNR, SSIM and texts read, by work width.
+"""At which width a plate is best restored: PSNR, SSIM and texts read, by that width.
 
     python experiments/plate_detection/work_width.py CROPS MODEL.keras
 
@@ -24,7 +24,7 @@ from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring import plates as plate_restoration
 
 WIDTHS = (90, 115, 150, 190)
-assert layers  # the model's own layers are registered by their import
+assert layers  # their import registers the model's own layers
 
 
 class Model:

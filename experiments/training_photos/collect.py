@@ -1,9 +1,11 @@
-"""Cuts the photos to train on into tiles: python collect.py ROOT --output DIR.
+"""Cuts the photos to train on into tiles.
 
-The pictures named in pictures.txt, paths below ROOT, are reduced to a half, a third and
-a quarter (which removes noise and JPEG's blocks), and cut into tiles of 320x480. Tiles
-without detail are left out, and so is what is more than 40 tiles of one picture. The
-same pictures give the same tiles.
+    python experiments/training_photos/collect.py ROOT --output DIR
+
+The pictures named in pictures.txt (paths below ROOT) are downsampled to 0.5, 0.35 and
+0.25 of their size, which removes noise and the blocks of JPEG, and cut into tiles of
+320x480 pixels. Tiles without detail are left out; of one picture at most 40 are kept.
+The same pictures give the same tiles.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ SCALES = (0.5, 0.35, 0.25)
 HEIGHT, WIDTH = 320, 480
 MOST = 40
 LIST = Path(__file__).with_name("pictures.txt")
-WEAKEST = 3.0  # mean absolute difference between neighbours in the busiest quarter
+# Least mean absolute difference between neighbours, in the quarter of the pixels where
+# it is largest; grey levels of 255.
+WEAKEST = 3.0
 
 
 def tiles(picture: np.ndarray) -> dict[str, np.ndarray]:
-    """The tiles of a picture (H, W, 3), by a name that says where they lie."""
+    """The tiles of a picture (H, W, 3); their names say where they lie in it."""
     found = {}
     for scale in SCALES:
         height, width = (round(size * scale) for size in picture.shape[:2])
@@ -41,7 +45,7 @@ def tiles(picture: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def is_detailed(tile: np.ndarray) -> bool:
-    """Whether there are sharp edges, in more than a corner."""
+    """Whether there are sharp edges, and not in one corner alone."""
     grey = cv2.cvtColor(tile, cv2.COLOR_BGR2GRAY).astype(np.float64)
     slopes = np.abs(np.diff(grey, axis=0))[:, 1:] + np.abs(np.diff(grey, axis=1))[1:]
     if np.sort(slopes, axis=None)[-slopes.size // 4 :].mean() < WEAKEST:
@@ -58,7 +62,7 @@ def main(
     files = [root / line for line in pictures.read_text().split()]
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
-        sys.exit(f"not there: {', '.join(missing)}")
+        sys.exit(f"missing, see pictures.txt: {', '.join(missing)}")
     output.mkdir(parents=True, exist_ok=True)
     for file in files:
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)

@@ -7,6 +7,7 @@ import scipy.stats
 import tensorflow as tf
 
 from deblurgan_tf.blur.degradation import (
+    JPEG_SALT,
     OTHER_SALT,
     Degradation,
     add_noise,
@@ -16,12 +17,13 @@ from deblurgan_tf.blur.degradation import (
     degradation,
     degrade,
     draw_kernels,
+    given_pairs,
     half_planes,
     jitter_color,
     presmooth,
     training_pairs,
 )
-from deblurgan_tf.blur.seeds import sample_seeds
+from deblurgan_tf.blur.seeds import sample_seeds, uniform
 from deblurgan_tf.config import Blur
 from deblurgan_tf.images import to_float, to_uint8
 
@@ -374,6 +376,27 @@ def test_half_of_the_pictures_pass_through_a_jpeg_of_a_quality_in_the_range():
         assert near.min() <= 1
         found.add(int(near.argmin()))
     assert found == {0, 1, 2}
+
+
+def test_a_jpeg_quality_never_exceeds_the_highest():
+    # float32: 90 + 11 * 0.9999997 is 101, which TensorFlow refuses.
+    seeds = sample_seeds(0, [2390237])
+    compressed, quality = uniform(seeds, 2, JPEG_SALT).numpy()[0]
+    assert compressed < 0.5
+    assert np.float32(90) + np.float32(11) * quality == 101
+    picture = tf.constant(_pictures(1, 16, 16))
+    expected = tf.image.adjust_jpeg_quality((picture[0] + 1) / 2, 100) * 2 - 1
+    result = compress(picture, (90, 100), seeds)
+    np.testing.assert_allclose(result[0], expected, atol=0.51 / 127.5)
+
+
+def test_given_pairs_stay_as_they_are_and_have_no_kernel_to_compare():
+    blurred, sharp = (tf.constant(_pictures(3, 8, 9, seed=n)) for n in range(2))
+    pairs = given_pairs(blurred, sharp)
+    assert pairs.blurred is blurred and pairs.sharp is sharp
+    assert pairs.kernels.shape == (3, 1, 1)
+    assert not pairs.invariant.numpy().any()
+    assert degradation(None, seed=0) is None
 
 
 def test_varying_blur_is_one_kernel_on_one_side_and_another_on_the_other(how):

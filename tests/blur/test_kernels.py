@@ -12,8 +12,8 @@ from deblurgan_tf.blur.kernels import (
     ITERATIONS,
     check_fits,
     discs,
+    downsampled,
     kernel_bank,
-    reduced,
     splat,
     trajectories,
 )
@@ -69,8 +69,8 @@ def _numpy_paths(intensity, count, length=60.0, seed=11):
     x = np.zeros((ITERATIONS, count), complex)
     for t in range(ITERATIONS - 1):
         shaken = random.random(count) < chance * intensity
-        turn = np.exp(1j * (np.pi + (random.random(count) - 0.5)))
-        shock = np.where(shaken, 2 * v * turn, 0)
+        rotation = np.exp(1j * (np.pi + (random.random(count) - 0.5)))
+        shock = np.where(shaken, 2 * v * rotation, 0)
         noise = random.standard_normal(count) + 1j * random.standard_normal(count)
         pull = intensity * (gaussian * noise - centripetal * x[t]) * step
         v = v + shock + pull
@@ -168,15 +168,15 @@ def test_paths_are_distributed_as_those_of_the_authors_recurrence(intensity):
 
 
 def test_big_shakes_come_as_often_as_in_the_authors_recurrence():
-    # A shake adds 2 v exp(i (pi + U)) to v, U within half a radian, and turns it by pi
-    # within 0.91. At 0.01 what else turns the path stays far below two radians, and
+    # A shake adds 2 v exp(i (pi + U)) to v, U within half a radian, which rotates it by
+    # pi within 0.91. At 0.01 all other rotations stay far below two radians, and
     # 2000 * 0.1 * 0.01 = 2 shakes a path are expected.
     steps = np.diff(_our_paths(0.01).astype(float), axis=1)
     steps = steps[..., 0] + 1j * steps[..., 1]
     turns = np.angle(-steps[:, 1:] / steps[:, :-1])
     shaken = np.abs(turns) < np.pi - 2
     assert shaken.sum(axis=1).mean() == pytest.approx(2, rel=0.15)
-    # The turn follows from U: it is arg(2 exp(i U) - 1), spread evenly over U.
+    # The change of direction follows from U: it is arg(2 exp(i U) - 1).
     u = np.random.default_rng(0).uniform(-0.5, 0.5, 5000)
     expected = np.angle(2 * np.exp(1j * u) - 1)
     assert scipy.stats.ks_2samp(turns[shaken], expected).pvalue > 1e-3
@@ -363,27 +363,29 @@ def test_an_unknown_kind_is_refused():
         _bank("zoom")
 
 
-def test_reduced_kernels_are_shared_bilinearly_on_the_coarser_grid():
+def test_downsampled_kernels_are_shared_bilinearly_on_the_coarser_grid():
     kernel = np.zeros((2, 13, 13), np.float32)
     kernel[0, 6 + 2, 6 - 4] = 1  # on the coarser grid
     kernel[1, 6 + 3, 6] = 1  # between two of its places
-    found = reduced(tf.constant(kernel), 2, 3).numpy()
+    found = downsampled(tf.constant(kernel), 2, 3).numpy()
     expected = np.zeros((2, 7, 7))
     expected[0, 3 + 1, 3 - 2] = 1
     expected[1, 3 + 1, 3] = expected[1, 3 + 2, 3] = 0.5
     np.testing.assert_allclose(found, expected, atol=1e-6)
     bank = kernel_bank("trajectory", 20, 33, 25, (0.005,), (1.0,), 3)
     for factor, reach in ((1, 16), (2, 9), (4, 5), (8, 3)):
-        small = reduced(bank, factor, reach).numpy()
+        small = downsampled(bank, factor, reach).numpy()
         np.testing.assert_allclose(small.sum((1, 2)), 1, atol=1e-5)
         offsets = np.arange(-reach, reach + 1)
         for axis in (1, 2):
             np.testing.assert_allclose(small.sum(axis) @ offsets, 0, atol=1e-3)
-    # A blurred picture, reduced, is about the reduced picture blurred by it.
+    # A blurred picture, downsampled, is about the downsampled picture blurred by it.
     picture = np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype(np.float32)
     smooth = tf.nn.avg_pool2d(picture, 5, 1, "SAME")
     one = tf.nn.avg_pool2d(convolve(smooth, bank[:1]), 2, 2, "VALID")
-    other = convolve(tf.nn.avg_pool2d(smooth, 2, 2, "VALID"), reduced(bank[:1], 2, 9))
+    other = convolve(
+        tf.nn.avg_pool2d(smooth, 2, 2, "VALID"), downsampled(bank[:1], 2, 9)
+    )
     inside = (slice(None), slice(10, -10), slice(10, -10))
     assert np.abs(one - other)[inside].mean() < 0.1 * np.abs(one)[inside].mean()
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def manual_folder():
 
 class GoproDeblurTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = GoproDeblur
-    SPLITS = {"train": 2, "test": 2}
-    BUILDER_CONFIG_NAMES_TO_TEST = ["blur"]
+    SPLITS: ClassVar = {"train": 2, "test": 2}
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["blur"]
 
     @classmethod
     def setUpClass(cls):

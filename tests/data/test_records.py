@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,74 @@ def test_a_file_that_changed_is_indexed_anew(shard):
     assert open_shard(shard, IMAGE).sizes.tolist() == [[18, 19]]
 
 
+def test_another_file_of_the_same_size_is_indexed_anew(tmp_path):
+    # As large as before, but the records have changed places.
+    path = tmp_path / "x"
+    examples = [example(image=png(0, (20, 22))), example(image=png(1, (16, 40)))]
+    write(path, examples)
+    size = path.stat().st_size
+    assert open_shard(str(path), IMAGE).sizes.tolist() == [[20, 22], [16, 40]]
+    write(path, examples[::-1])
+    assert path.stat().st_size == size
+    again = open_shard(str(path), IMAGE)
+    assert again.sizes.tolist() == [[16, 40], [20, 22]]
+    assert again.read(0, IMAGE) == [png(1, (16, 40))]
+
+
+def index_of(shard):
+    (index,) = Path(shard).parent.joinpath(INDEX).iterdir()
+    return index
+
+
+def test_the_index_of_a_copied_set_is_used(shard, tmp_path, monkeypatch):
+    open_shard(shard, IMAGE)
+    shutil.copytree(tmp_path, tmp_path / "copy", copy_function=shutil.copyfile)
+    monkeypatch.delattr(tf.data, "TFRecordDataset")
+    assert len(open_shard(str(tmp_path / "copy" / Path(shard).name), IMAGE)) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: b"no index",
+        lambda whole: whole[:-1],
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:300] + bytes([whole[300] ^ 1]) + whole[301:],
+        lambda whole: whole[32:],  # a plain .npz file
+        lambda whole: npy(np.arange(3)),
+        lambda whole: hashlib.sha256(b"").digest(),
+    ],
+    ids=["empty", "text", "short", "half", "a bit", "npz", "npy", "a checksum"],
+)
+def test_a_damaged_index_is_made_again(shard, damage):
+    first = open_shard(shard, IMAGE)
+    index = index_of(shard)
+    whole = index.read_bytes()
+    index.write_bytes(damage(whole))
+    again = open_shard(shard, IMAGE)
+    assert again.sizes.tolist() == first.sizes.tolist()
+    assert again.offsets.tolist() == first.offsets.tolist()
+    assert index.read_bytes() == whole
+    assert index_of(shard) == index  # and nothing lies beside it
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def test_the_index_of_another_file_is_made_again(shard, tmp_path):
+    open_shard(shard, IMAGE)
+    index = index_of(shard)
+    (tmp_path / "other").mkdir()
+    other = write(tmp_path / "other" / Path(shard).name, [example(image=png(5))])
+    open_shard(other, IMAGE)
+    index.write_bytes(index_of(other).read_bytes())
+    assert len(open_shard(shard, IMAGE)) == 3
+
+
 def test_other_features_of_the_same_file_are_indexed_anew(tmp_path):
     path = write(
         tmp_path / "x", [example(image=png(0), blurred=png(1), sharp=png(2, (30, 22)))]
@@ -82,7 +153,7 @@ def test_other_features_of_the_same_file_are_indexed_anew(tmp_path):
     assert problem == "x__0: blurred and sharp differ in size"
 
 
-def test_a_picture_whose_header_is_damaged_is_told_by_its_record(tmp_path):
+def test_a_picture_whose_header_is_damaged_is_named_by_its_record(tmp_path):
     path = write(tmp_path / "x", [example(image=png(0)), example(image=b"no picture")])
     (problem,) = open_shard(path, IMAGE).problems
     assert problem.startswith("x__1")

@@ -346,6 +346,15 @@ def test_a_picture_that_is_cut_short_after_its_header_is_named_when_it_is_read(
     assert "\n" not in str(caught.value)
 
 
+def test_a_picture_that_shrinks_during_a_training_is_named(tmp_path):
+    path = save(tmp_path / "one.png", photo(60, 60, 0))
+    config = tiny(data={"source": "folder", "path": str(tmp_path), "validation": 0})
+    source = open_source(config)
+    save(path, photo(20, 60, 0))
+    with pytest.raises(DataError, match=r"one\.png: has 20x60.*crop of 32x32"):
+        next(training_batches(source, config, 0))
+
+
 def test_all_side_by_side_pictures_of_an_odd_width_are_listed(tmp_path):
     save(tmp_path / "even.png", coded(20, 40, 0))
     odd = [save(tmp_path / name, coded(20, 41, 0)) for name in ("a.png", "b.png")]
@@ -368,7 +377,7 @@ def test_scale_one_half_halves_both_sides_by_the_mean_of_the_pixels(tmp_path):
         assert 0 <= left <= 4
 
 
-def test_scale_reduces_both_pictures_of_a_pair_and_counts_for_the_crop(tmp_path):
+def test_scale_downsamples_both_pictures_of_a_pair_and_counts_for_the_crop(tmp_path):
     paired(tmp_path, 1, size=(40, 44))
     (sample,) = take(
         opened(source="pairs", path=str(tmp_path), scale=0.5), 1, crop=(20, 22)
@@ -392,7 +401,7 @@ def test_include_chooses_files_by_their_path_below_the_folder(tmp_path):
         opened(**data, include="*.tif")
 
 
-# Pictures that are set aside.
+# Pictures that are held out.
 
 
 def test_the_validation_pictures_are_chosen_by_hashes_that_never_change():
@@ -406,23 +415,26 @@ def test_the_validation_pictures_are_chosen_by_hashes_that_never_change():
 def test_validation_and_training_share_no_picture_and_new_files_move_few(tmp_path):
     coded_folder(tmp_path, 10)
     source = opened(source="folder", path=str(tmp_path), validation=4)
-    aside = {item.name for item in source.validation}
-    assert len(aside) == 4 and source.size == 6
-    assert aside.isdisjoint(item.name for item in source.training)
+    held_out = {item.name for item in source.validation}
+    assert len(held_out) == 4 and source.size == 6
+    assert held_out.isdisjoint(item.name for item in source.training)
     trained = {f"{number:02d}.png" for number in numbers(take(source, 24))}
     assert trained == {item.name for item in source.training}
     save(tmp_path / "new.png", coded(20, 20, 77))
     again = opened(source="folder", path=str(tmp_path), validation=4)
-    assert len(aside & {item.name for item in again.validation}) >= 3
+    assert len(held_out & {item.name for item in again.validation}) >= 3
 
 
-def test_setting_all_pictures_aside_is_an_error(tmp_path):
+def test_holding_out_all_pictures_is_an_error(tmp_path):
     coded_folder(tmp_path, 3)
-    with pytest.raises(DataError, match=r"3 pictures.*sets 3 aside.*data\.validation"):
+    with pytest.raises(
+        DataError,
+        match=r"3 pictures.*data\.validation holds out 3.*lower data\.validation",
+    ):
         opened(source="folder", path=str(tmp_path), validation=3)
 
 
-def test_the_names_of_pairs_decide_what_is_set_aside_whatever_the_folder(tmp_path):
+def test_the_names_of_pairs_decide_what_is_held_out_in_any_folder(tmp_path):
     one = opened(source="pairs", path=str(paired(tmp_path / "a", 6)), validation=2)
     two = opened(source="pairs", path=str(paired(tmp_path / "b", 6)), validation=2)
     assert [x.name for x in one.validation] == [x.name for x in two.validation]
@@ -431,7 +443,7 @@ def test_the_names_of_pairs_decide_what_is_set_aside_whatever_the_folder(tmp_pat
 # Mixes.
 
 
-def test_no_part_of_a_mix_trains_on_what_another_sets_aside(tmp_path):
+def test_no_part_of_a_mix_trains_on_what_another_holds_out(tmp_path):
     # The same sharp files under other names, so that the hashes choose others.
     paired(tmp_path / "set", 12)
     parts = [
@@ -445,12 +457,12 @@ def test_no_part_of_a_mix_trains_on_what_another_sets_aside(tmp_path):
         },
     ]
     source = opened(source="mix", mix=parts, validation=9)
-    aside = {item.sharp_file for item in source.validation}
-    assert len(source.validation) == 9 and 3 < len(aside) < 12
+    held_out = {item.sharp_file for item in source.validation}
+    assert len(source.validation) == 9 and 3 < len(held_out) < 12
     for part in source.sources:
         assert isinstance(part, Items)
-        assert part.size == 12 - len(aside)
-        assert aside.isdisjoint(item.sharp_file for item in part.training)
+        assert part.size == 12 - len(held_out)
+        assert held_out.isdisjoint(item.sharp_file for item in part.training)
 
 
 def test_a_part_of_a_mix_that_is_left_without_pictures_is_an_error(tmp_path):
@@ -503,6 +515,22 @@ def test_a_mix_with_an_endless_part_is_endless(tmp_path):
         {"weight": 1, "source": "plates", "count": None},
     ]
     assert opened(source="mix", mix=parts).size is None
+
+
+def test_a_source_says_whether_all_of_it_are_pairs(tmp_path):
+    kinds = sources_of_every_kind(tmp_path)
+    found = {kind: opened(**data).paired for kind, data in kinds.items()}
+    assert found == {
+        "folder": False,
+        "pairs": True,
+        "plates": False,
+        "endless plates": False,
+        "mix": False,
+    }
+    pairs = {"weight": 1} | kinds["pairs"]
+    mixed = opened(source="mix", mix=[pairs, pairs], validation=1)
+    assert mixed.paired
+    assert [source.paired for source in mixed.sources] == [True, True]
 
 
 # Plates.

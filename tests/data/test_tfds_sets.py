@@ -15,7 +15,7 @@ from helpers.trainings import same, take, tiny
 
 from deblurgan_tf import images
 from deblurgan_tf.data import open_source, training_batches
-from deblurgan_tf.errors import DataError
+from deblurgan_tf.errors import ConfigError, DataError
 
 
 class CodedPictures(tfds.core.GeneratorBasedBuilder):
@@ -147,10 +147,10 @@ def test_validation_pictures_are_the_same_each_time_and_not_trained_on(prepared)
     one, two = (opened(prepared, validation=3) for _ in range(2))
     assert one.size == 9
     assert [x.name for x in one.validation] == [x.name for x in two.validation]
-    aside = [int(item.load()[1][0, 0, 2]) for item in one.validation]
+    held_out = [int(item.load()[1][0, 0, 2]) for item in one.validation]
     trained = numbers(take(one, 18))
-    assert sorted(aside + trained[:9]) == list(range(12))
-    assert set(trained).isdisjoint(aside)
+    assert sorted(held_out + trained[:9]) == list(range(12))
+    assert set(trained).isdisjoint(held_out)
     for item in one.validation:
         blurred, sharp = item.load()
         assert blurred is None
@@ -169,7 +169,7 @@ def test_a_part_of_a_split_can_be_asked_for(prepared):
     assert opened(prepared, split="train[:50%]").size == 6
 
 
-def test_scale_counts_for_the_crop_and_reduces_what_is_read(prepared):
+def test_scale_counts_for_the_crop(prepared):
     with pytest.raises(DataError, match="all 12 pictures"):
         opened(prepared, scale=0.5)
 
@@ -199,8 +199,8 @@ def test_a_set_without_pictures_is_an_error_that_names_its_features(tmp_path):
         opened(tmp_path, name="only_labels")
 
 
-def test_all_pictures_set_aside_is_an_error(prepared):
-    with pytest.raises(DataError, match=r"12 pictures.*sets 12 aside"):
+def test_holding_out_all_pictures_is_an_error(prepared):
+    with pytest.raises(DataError, match=r"12 pictures.*holds out 12"):
         opened(prepared, validation=12)
 
 
@@ -254,3 +254,21 @@ def test_gopro_deblur_pairs_go_on_where_they_stopped(gopro):
     (item,) = opened(gopro, **data).validation
     blurred, sharp = item.load()
     assert energy(blurred) < energy(sharp)
+
+
+def test_pairs_of_a_set_need_no_blur_and_a_crop_below_the_canvas_will_do(gopro):
+    source = opened(gopro, name="gopro_deblur", crop=(16, 16))
+    assert source.paired
+    data = {"source": "tfds", "path": str(gopro), "name": "gopro_deblur"}
+    with pytest.raises(ConfigError, match=r"tfds: blur has no effect.*blur=null"):
+        open_source(tiny(data=data, blur={}))
+    with pytest.raises(ConfigError, match=r"tfds: data\.color_jitter has no effect"):
+        open_source(tiny(data=data | {"color_jitter": 0.5}))
+
+
+def test_sharp_pictures_of_a_set_need_a_blur(prepared):
+    assert not opened(prepared).paired
+    data = {"source": "tfds", "path": str(prepared), "name": "coded_pictures"}
+    config = tiny(data=data | {"crop": [16, 16], "validation": 0})
+    with pytest.raises(ConfigError, match="tfds: blur is null"):
+        open_source(config.model_copy(update={"blur": None}))

@@ -26,10 +26,27 @@ TINY = {
 
 
 def values(seed=0, **sections):
-    """TINY as plain values, some keys of some sections changed."""
+    """TINY as plain values, some keys of some sections changed.
+
+    Pairs come blurred: for them `blur` is None, or where it is given as None.
+    `count` is for plates alone.
+    """
     assert sections.keys() <= TINY.keys()
-    changed = {key: TINY[key] | sections.get(key, {}) for key in TINY}
+    changed = {key: TINY[key] | (sections.get(key) or {}) for key in TINY}
+    if changed["data"]["source"] != "plates" and "count" not in sections["data"]:
+        del changed["data"]["count"]
+    if sections.get("blur", TINY) is None or (
+        "blur" not in sections and _paired(changed["data"])
+    ):
+        changed["blur"] = None
     return {"seed": seed} | changed
+
+
+def _paired(data):
+    return all(
+        part["source"] == "pairs" or "gopro_deblur" in part.get("name", "")
+        for part in data.get("mix", [data])
+    )
 
 
 def tiny(seed=0, **sections):

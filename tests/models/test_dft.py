@@ -6,7 +6,7 @@ import pytest
 import scipy.signal
 from keras import ops
 
-from deblurgan_tf.blur.kernels import reduced
+from deblurgan_tf.blur.kernels import downsampled
 from deblurgan_tf.models.deconvolution_layers import (
     BOLD,
     SCALE,
@@ -238,7 +238,7 @@ def test_doubling_undoes_the_reduction_of_a_smooth_kernel():
     offsets = np.arange(-14, 15)
     bell = np.exp(-0.5 * (offsets / 4.0) ** 2)
     kernel = (np.outer(bell, bell) / bell.sum() ** 2).astype(np.float32)
-    small = np.asarray(reduced(ops.convert_to_tensor(kernel[None]), 2, 7))
+    small = np.asarray(downsampled(ops.convert_to_tensor(kernel[None]), 2, 7))
     assert small.sum() == pytest.approx(1.0, abs=1e-3)
     again = np.asarray(DoubledKernel(14)(small[..., None]))[0, ..., 0]
     assert np.abs(again - kernel).sum() < 0.06

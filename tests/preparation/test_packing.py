@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 import yaml
 from helpers.pictures import coded, paired, save
-from helpers.trainings import take, tiny
+from helpers.trainings import TINY, take, tiny
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, prepare
@@ -19,9 +19,9 @@ def run(*arguments):
     return CliRunner().invoke(prepare.app, ["pack", *map(str, arguments)])
 
 
-def opened(data, name="pictures", **more):
+def opened(data, name="pictures", blur=TINY["blur"], **more):
     config = {"source": "tfds", "path": str(data), "name": name, "crop": [16, 16]}
-    return open_source(tiny(data=config | {"validation": 0} | more))
+    return open_source(tiny(data=config | {"validation": 0} | more, blur=blur))
 
 
 def folder(root, count=9):
@@ -67,11 +67,12 @@ def test_png_goes_in_byte_for_byte_and_anyone_reads_the_set(tmp_path):
 def test_pairs_and_parts_become_pairs_and_splits(tmp_path):
     paired(tmp_path / "in" / "train", 4)
     paired(tmp_path / "in" / "validation", 2)
-    assert run(
-        tmp_path / "in", "--output", tmp_path / "d", "--name", "both"
-    ).exit_code == (0)
-    assert opened(tmp_path / "d", "both", split="validation").size == 2
-    source = opened(tmp_path / "d", "both")
+    result = run(tmp_path / "in", "--output", tmp_path / "d", "--name", "both")
+    assert result.exit_code == 0
+    assert "--set blur=null" in " ".join(result.output.split())
+    part = opened(tmp_path / "d", "both", blur=None, split="validation")
+    assert part.size == 2 and part.paired
+    source = opened(tmp_path / "d", "both", blur=None)
     assert source.size == 4
     sharp = {
         images.read_rgb(x).tobytes(): images.read_rgb(x.parents[1] / "blurred" / x.name)

@@ -590,3 +590,19 @@ def test_a_pair_has_no_known_kernel(unrolled):
     true[2:7, 2:7] = pairs.kernels[1]
     alone = np.mean([np.abs(x[1, ..., 0] - true).sum() for x in kernels])
     assert first == pytest.approx(alone / 2, rel=1e-4)
+
+
+def test_pairs_alone_need_no_degradation_and_train_to_the_same_bits(
+    content_alone, unrolled
+):
+    batch = _batch((5, 6), paired=(True, True))
+    for training in (content_alone, unrolled):
+        training.reset().step(batch)
+        expected = training.values()
+        training.reset()
+        step = make_train_step(
+            training.config, training.state, training.spying_content, None, TOTAL
+        )
+        step(batch)
+        for one, other in zip(training.values(), expected, strict=True):
+            np.testing.assert_array_equal(one, other)

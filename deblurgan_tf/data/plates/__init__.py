@@ -1,6 +1,6 @@
-"""Number plates that are drawn without end: every sample's text is known.
+"""Rendered number plates, as many as needed; the text of each is known.
 
-`spec` says what is on a plate, `layouts` draws one at random (`america`, `europe`,
-`vietnam`), `drawing` draws it flat (`canvas`, `glyphs`, `print`), `scenes` puts it on a
-vehicle, `render` gives the final picture, `source` is the data source of the config.
+`spec` describes a plate, `layouts` chooses one at random (`america`, `europe`,
+`vietnam`), `drawing` draws it flat (with `canvas`, `glyphs`, `print`), `scenes` draws
+the vehicle around it, `render` makes the final picture, `source` is the data source.
 """

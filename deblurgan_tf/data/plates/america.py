@@ -1,4 +1,4 @@
-"""Number plates of America: names, mottoes, colours and formats of the states."""
+"""Number plates of the United States: titles, slogans, colours and formats."""
 
 import functools
 
@@ -36,7 +36,11 @@ def _state(
     tint: Color = _SKY,
     emblem: str = "dot",
 ) -> State:
-    """A `State` from `look` = (title font, title colour, paper, ink)."""
+    """A `State` from a short form.
+
+    look: font of the title, colour of the title, of the plate and of its glyphs;
+    formats: alternatives, separated by `|`.
+    """
     forms = tuple(formats.split("|"))
     font, title_color, paper, ink = look
     return State(
@@ -149,7 +153,7 @@ _WORDS = (
 
 
 def _america(rng: np.random.Generator, state: State) -> Plate:
-    # Owners choose some texts themselves; the pattern of the layout allows for it.
+    # Owners choose some texts themselves; the layout's pattern matches these words too.
     if chance(rng, 0.06):
         row = pick(rng, _WORDS)
     else:

@@ -1,8 +1,8 @@
-"""Drawing tools for plates: colours over masks, noise, small print, plain shapes.
+"""Drawing tools for plates: colours through masks, noise, small print, plain shapes.
 
 Pictures are uint8 RGB (height, width, 3), masks uint8 (height, width). Functions that
-take a picture and return nothing change it in place. Lengths named `cap` are capitals'
-heights in pixels.
+take a picture and return nothing change it in place. `cap` is always the height of
+capital letters in pixels.
 """
 
 import functools
@@ -17,9 +17,9 @@ _AA = cv2.LINE_AA
 
 
 def blend(image: np.ndarray, color: Color, mask: np.ndarray) -> None:
-    """Cover `image` (h, w, 3) in place with `color` where `mask` (h, w) is 255.
+    """Paint `color` over `image` (h, w, 3) in place, with the opacity of `mask` (h, w).
 
-    The mask's other values cover in part; both arrays are uint8.
+    Both are uint8; 255 is opaque.
     """
     rest = cv2.bitwise_not(mask)
     kept = cv2.multiply(image, cv2.merge([rest, rest, rest]), scale=1 / 255)
@@ -50,7 +50,7 @@ def _clouds() -> np.ndarray:
 
 
 def clouds(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A random piece (height, width) of fractal noise, uint8, evenly distributed."""
+    """A random piece (height, width) of fractal noise, uint8, equally distributed."""
     zoom = float(rng.uniform(0.7, 1.0))
     rows = max(8, int(512 * zoom * min(1.0, height / width)))
     columns = max(8, int(512 * zoom * min(1.0, width / height)))
@@ -63,13 +63,19 @@ def clouds(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def jitter(rng: np.random.Generator, color: Color, spread: float = 9.0) -> Color:
-    """`color` a little changed, as between two printings and years of sun."""
+    """`color` with a small random change, as by printing and by years of sunlight.
+
+    spread: standard deviation of the change, grey levels of 255.
+    """
     moved = np.clip(np.array(color) + rng.normal(0, spread, 3), 0, 255)
     return (int(moved[0]), int(moved[1]), int(moved[2]))
 
 
 def paste(mask: np.ndarray, piece: np.ndarray, x: int, y: int) -> None:
-    """Lighten `mask` by `piece` with its corner at (x, y); what sticks out is cut."""
+    """Put `piece` on `mask` with its top left corner at (x, y): the maximum of both.
+
+    What lies outside the mask is cut off.
+    """
     top, left = max(0, -y), max(0, -x)
     target = mask[max(0, y) : y + piece.shape[0], max(0, x) : x + piece.shape[1]]
     if target.size:
@@ -86,10 +92,11 @@ def print_words(
     cap: float,
     max_width: float,
 ) -> None:
-    """Small print on `image` in place: `center` of the capitals in pixels.
+    """Draw a line of small print on `image` in place.
 
-    Narrowed to `max_width` pixels where needed; left out below 3 pixels of height,
-    where it would be a smear.
+    font: a key of `glyphs.FONTS`; center: of the capitals, (x, y) in pixels. A line
+    wider than `max_width` pixels is narrowed; capitals lower than 3 pixels are left out
+    since nobody could read them.
     """
     if cap < 3 or not text:
         return
@@ -105,18 +112,18 @@ def print_words(
 
 
 def disc(image: np.ndarray, x: float, y: float, radius: float, color: Color) -> None:
-    """A filled circle in place, to a sixteenth of a pixel."""
+    """A filled circle in place; centre and radius are rounded to 1/16 pixel."""
     center = (round(x * 16), round(y * 16))
     cv2.circle(image, center, max(8, round(radius * 16)), color, -1, _AA, 4)
 
 
 def polygon(image: np.ndarray, points: np.ndarray, color: Color) -> None:
-    """A filled polygon with corners `points` (n, 2), x and y, also in place."""
+    """A filled polygon in place, with the corners `points` (n, 2), (x, y) in pixels."""
     cv2.fillPoly(image, [np.round(points * 16).astype(np.int32)], color, _AA, 4)
 
 
 def rounded(height: int, width: int, radius: int) -> np.ndarray:
-    """Mask (height, width) of a rectangle with round corners."""
+    """Mask (height, width) of a rectangle with round corners; radius in pixels."""
     mask = np.zeros((height, width), np.uint8)
     r = max(1, radius)
     cv2.rectangle(mask, (r, 0), (width - 1 - r, height - 1), 255, -1)
@@ -130,12 +137,12 @@ def rounded(height: int, width: int, radius: int) -> np.ndarray:
 def rectangle(
     image: np.ndarray, x: float, y: float, width: float, height: float, color: Color
 ) -> None:
-    """A filled rectangle with its corner at (x, y), rounded to whole pixels."""
+    """A filled rectangle in place, its top left corner at (x, y), in whole pixels."""
     first, last = (round(x), round(y)), (round(x + width), round(y + height))
     cv2.rectangle(image, first, last, color, -1)
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """`first` with a `share` of `second` in it."""
+    """`first` and `second` mixed; share: that of `second`, 0 to 1."""
     parts = [round(a + (b - a) * share) for a, b in zip(first, second, strict=True)]
     return (parts[0], parts[1], parts[2])

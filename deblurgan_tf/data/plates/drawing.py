@@ -1,6 +1,6 @@
-"""Draw a plate flat: paper and print, raised glyphs and rim, bolts, dirt, scratches.
+"""Draw a plate flat: ground and print, raised glyphs and rim, bolts, dirt, scratches.
 
-`rendered_plates.py` puts the result into a scene.
+`render` puts the result into a scene.
 """
 
 import cv2
@@ -24,7 +24,7 @@ from deblurgan_tf.data.plates.print import (
 )
 from deblurgan_tf.data.plates.spec import Plate
 
-# Widths of what is not a glyph, in capitals' heights.
+# Widths of what is not a glyph, as multiples of the capitals' height.
 _GAPS = {"-": 0.34, ".": 0.15, "·": 0.16, " ": 0.30, "*": 0.52}
 
 
@@ -36,9 +36,9 @@ def _row(
     box: tuple[float, float, float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Set `row` into `box` (left, top, right, bottom in pixels) of `mask`.
+    """Draw the glyphs of `row` on `mask`, within `box`, and its emblems on `image`.
 
-    Emblems go straight onto `image`.
+    box: (left, top, right, bottom) in pixels; both pictures change in place.
     """
     left, top, right, bottom = box
     cap = bottom - top
@@ -56,7 +56,7 @@ def _row(
     gap = float(rng.uniform(0.13, 0.19))
     total = sum(width for *_, width in pieces) + gap * (len(pieces) - 1)
     stretch = min((right - left) / (total * cap), float(rng.uniform(0.95, 1.25)))
-    if stretch < 0.6:  # glyphs narrower than that look wrong: make them lower instead
+    if stretch < 0.6:  # narrower glyphs look wrong: make them lower instead
         cap, stretch = cap * stretch / 0.6, 0.6
     x = (left + right - total * cap * stretch) / 2
     y = (top + bottom - cap) / 2
@@ -82,7 +82,11 @@ def _row(
 
 
 def _ring(height: int, width: int, inset: int, line: int, radius: float) -> np.ndarray:
-    """Mask (height, width) of a rim line `line` thick, `inset` from the edges."""
+    """Mask (height, width) of the rim, a line around the plate.
+
+    inset: its distance from the edges, line: its thickness, radius: of the plate's
+    corners; pixels.
+    """
     mask = np.zeros((height, width), np.uint8)
     for extra, value in ((0, 255), (line, 0)):
         d = inset + extra
@@ -97,7 +101,10 @@ def _ring(height: int, width: int, inset: int, line: int, radius: float) -> np.n
 def _emboss(
     image: np.ndarray, raised: np.ndarray, depth: int, rng: np.random.Generator
 ) -> None:
-    """Light and shadow on the flanks of what is `raised` (mask), in place."""
+    """Light and shadow beside what is raised, in place.
+
+    raised: mask of it; depth: width of the light and of the shadow, pixels.
+    """
     height, width = raised.shape
     soft = cv2.blur(raised, (depth, depth)) if depth > 1 else raised
     dx = int(rng.integers(-depth, depth + 1))
@@ -111,6 +118,7 @@ def _emboss(
 
 
 def _bolts(image: np.ndarray, plate: Plate, rng: np.random.Generator) -> None:
+    """The heads of the plate's bolts, in place."""
     height, width = image.shape[:2]
     radius = max(1.5, float(rng.uniform(0.032, 0.045)) * min(height, width / 2))
     metal = int(rng.integers(60, 200))
@@ -124,7 +132,7 @@ def _bolts(image: np.ndarray, plate: Plate, rng: np.random.Generator) -> None:
 
 
 def _wear(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Dust, mud, specks and scratches on the plate, in place; most plates have few."""
+    """Dust, mud, dots of dirt and scratches, in place; most plates have few."""
     height, width = image.shape[:2]
     brown = jitter(rng, (112, 96, 76), 14)
     if rng.random() < 0.5:  # a film of dust, thicker towards one edge
@@ -132,7 +140,7 @@ def _wear(image: np.ndarray, rng: np.random.Generator) -> None:
         ramp = np.linspace(float(rng.uniform(0, 0.5)), 1, height, dtype=np.float32)
         film = dust * (ramp[:, None] * float(rng.uniform(0.05, 0.3)))
         blend(image, brown, film.astype(np.uint8))
-    if rng.random() < 0.25:  # patches of mud, thin enough to read through
+    if rng.random() < 0.25:  # patches of mud; the text stays readable
         noise = clouds(rng, height, width)
         floor = int(rng.integers(195, 240))
         patches = cv2.subtract(noise, np.full_like(noise, floor))
@@ -160,12 +168,12 @@ def _wear(image: np.ndarray, rng: np.random.Generator) -> None:
 def draw_plate(
     plate: Plate, height: int, width: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw `plate` flat and evenly lit.
+    """Draw `plate` flat, in even light.
 
     Returns:
-        picture (height, width, 3) uint8 RGB; glyphs (height, width) uint8, 255 where
-        the ink of the text and its separators is; outline (height, width) uint8, 255
-        on the plate and 0 outside its round corners.
+        Picture (height, width, 3), uint8 RGB. Glyphs (height, width), uint8: 255 where
+        the ink of the text and of its separators is. Outline (height, width), uint8:
+        255 on the plate, 0 outside its round corners.
     """
     paper = jitter(rng, plate.paper, 6)
     ink = jitter(rng, plate.ink, 6)

@@ -24,10 +24,10 @@ from deblurgan_tf.data.plates.spec import (
 
 @dataclass(frozen=True)
 class Country:
-    """A European country's plates: formats, colours and where the row may break.
+    """A European country's plates: formats, colours and fonts.
 
-    `formats` and `two_line` are alternatives in the language of this module; `{}` in
-    them stands for one of `districts`. A two-line format has a `/` at the break.
+    `formats` and `two_line` are alternatives in the language of `spec`; `{}` in them
+    stands for one of `districts`. A two-line format has a `/` where the line breaks.
     """
 
     code: str
@@ -40,7 +40,7 @@ class Country:
     right_band: tuple[str, ...] = ()
     emblem: str = "seals"
     stars: bool = True
-    old: float = 0.0  # how often without the blue strip
+    old: float = 0.0  # share of the plates without the blue strip
     stripe: Color | None = None
     border: bool = True
 
@@ -53,7 +53,7 @@ COUNTRIES: dict[str, Country] = {
         "D", ("{}*@@ ####", "{}*@ ####", "{}*@@ ###", "{}*@ ###", "{}*@@ ##"),
         ("{}*/@@ ####", "{}*/@ ###"),
         "B M K F S HH HB DA KA WI MZ FR N L DD BO DO KS RO TS EBE MTK OHZ ERH",
-        fonts=_WIDE + (("din", 0, 0.6),),
+        fonts=(*_WIDE, ("din", 0, 0.6)),
     ),
     "france": Country(
         "F", ("@@-###-@@",), ("@@-###/@@",), letters="ABCDEFGHJKLMNPQRSTVWXYZ",

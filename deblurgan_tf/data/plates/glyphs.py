@@ -1,7 +1,7 @@
-"""Glyphs of the plates as grey masks, and strings of small print made of them.
+"""Glyphs of the plates and lines of small print, as grey masks.
 
-FreeType fonts of Pillow must not be shared between threads, so none is kept: each mask
-is made once with a font of its own, cached, and read-only from then on.
+Threads must not share a FreeType font of Pillow. So none is kept: each mask is made
+once with a font of its own, cached, and read-only from then on.
 """
 
 import functools
@@ -30,17 +30,18 @@ _MATPLOTLIB = {
 }
 FONTS: tuple[str, ...] = (*_OURS, *_MATPLOTLIB)
 
-# Routed Gothic's 1 is a bare stroke that nobody could tell from its I. The 1 of the
-# highway fonts goes well with it, made thinner by so many hundredths of the height.
+# Routed Gothic's 1 and I look the same. The 1 of the highway fonts replaces it; the
+# number makes its strokes thinner, in hundredths of the capitals' height.
 _BORROWED = {
     ("routed", "1"): ("highway_d", -4),
     ("routed_narrow", "1"): ("highway_c", -4),
 }
 
-# A mask spans from 0.2 capitals' heights above the capitals to 0.3 below the baseline.
+# A mask extends above the capitals and below the baseline; multiples of their height.
 ABOVE = 0.2
 BELOW = 0.3
-# Masks are drawn at these capitals' heights and reduced from the next larger one.
+# Heights of capitals, in pixels, at which masks are drawn; between them, a mask is
+# downsampled from the next larger one.
 _LEVELS = (32, 64, 128, 256, 512)
 
 
@@ -65,6 +66,7 @@ def _points(font: str, cap: int) -> int:
 
 
 def _mask(font: str, text: str, cap: int, weight: int) -> np.ndarray:
+    """Mask of a text; the arguments are those of `glyph`."""
     face = ImageFont.truetype(font_path(font), _points(font, cap))
     left, _, right, _ = face.getbbox(text, anchor="ls")
     grow = abs(weight) * cap // 100 + 2
@@ -89,14 +91,14 @@ def _mask(font: str, text: str, cap: int, weight: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2048)
 def glyph(font: str, char: str, cap: int, weight: int) -> np.ndarray:
-    """Mask (rows, columns) uint8 of one character, its sides trimmed to the ink.
+    """Mask (rows, columns), uint8, of one character; no empty columns at its sides.
 
     Args:
         font: a key of `FONTS`.
         char: one character.
         cap: height of the capitals in pixels, a value of `level`.
-        weight: how much thicker than the font's its strokes are, in hundredths of
-            `cap`; negative is thinner.
+        weight: how much thicker the strokes are than the font's, in hundredths of
+            `cap`; negative: thinner.
     """
     font, thinner = _BORROWED.get((font, char), (font, 0))
     return _mask(font, char, cap, weight + thinner)
@@ -104,11 +106,11 @@ def glyph(font: str, char: str, cap: int, weight: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=512)
 def words(font: str, text: str, cap: int) -> np.ndarray:
-    """Mask like `glyph`'s of a whole string of small print."""
+    """Mask like `glyph`'s, of a whole line of small print."""
     return _mask(font, text, cap, 0)
 
 
 @functools.lru_cache(maxsize=64)
 def pitch_width(font: str, weight: int) -> float:
-    """Width of the common slot of a font's characters, in capitals' heights."""
+    """Width of a character where all have the same, as a multiple of the height."""
     return float(np.mean([glyph(font, c, 64, weight).shape[1] for c in "HN08D"])) / 64

@@ -4,23 +4,15 @@ import functools
 
 import numpy as np
 
-from deblurgan_tf.data.plates import (
-    america as plate_america,
-)
-from deblurgan_tf.data.plates import (
-    europe as plate_europe,
-)
-from deblurgan_tf.data.plates import (
-    vietnam as plate_vietnam,
-)
+from deblurgan_tf.data.plates import america, europe, vietnam
 from deblurgan_tf.data.plates.spec import Layout, Plate
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layouts in (plate_vietnam.LAYOUTS, plate_europe.LAYOUTS, plate_america.LAYOUTS)
+    for layouts in (vietnam.LAYOUTS, europe.LAYOUTS, america.LAYOUTS)
     for layout in layouts
 }
-# How often each family is drawn where the frame's shape does not favour one.
+# How often each family is chosen where the shape of the frame suits all of them alike.
 FAMILIES: dict[str, float] = {"vietnam": 0.36, "europe": 0.32, "america": 0.32}
 
 
@@ -34,8 +26,8 @@ def _chances(aspect: float) -> np.ndarray:
     }
     weights = []
     for layout in layouts:
-        # The part of the frame that the plate can cover; a plate that fits badly is
-        # rarer but never excluded, since detectors give such crops too.
+        # The part of the frame that the plate can cover. A plate that fits badly is
+        # rarer but never excluded: detectors cut such frames too.
         cover = min(aspect / layout.aspect, layout.aspect / aspect)
         weights.append(
             FAMILIES[layout.family]
@@ -48,7 +40,7 @@ def _chances(aspect: float) -> np.ndarray:
 
 
 def sample_plate(rng: np.random.Generator, frame_aspect: float) -> Plate:
-    """A random plate for a frame of width / height `frame_aspect` (positive)."""
+    """A random plate for a frame; frame_aspect: its width / height, above 0."""
     layouts = list(LAYOUTS.values())
     index = rng.choice(len(layouts), p=_chances(round(frame_aspect, 3)))
     return layouts[int(index)].make(rng)

@@ -1,4 +1,4 @@
-"""What is printed flat on a plate: emblems, states' pictures, countries' strips."""
+"""What is printed flat on a plate: emblems, pictures of states, strips of countries."""
 
 import cv2
 import numpy as np
@@ -24,10 +24,10 @@ def draw_emblem(
     box: tuple[float, float, float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Draw what stands at a `*` of a row, in place.
+    """Draw the emblem that a `*` in a row stands for, in place.
 
-    `kind` is a value of `Plate.emblem` (ValueError otherwise), `box` is (x, y, width,
-    height) in pixels.
+    kind: a value of `Plate.emblem` or `State.emblem`; box: (x, y, width, height) in
+    pixels. Raises ValueError for another kind.
     """
     x, y, width, height = box
     cx, cy, r = x + width / 2, y + height / 2, min(width / 2, height / 4) * 0.85
@@ -73,25 +73,25 @@ def draw_emblem(
 def draw_scene(
     image: np.ndarray, state: State, paper: Color, rng: np.random.Generator
 ) -> None:
-    """Draw the picture of an American plate of colour `paper`, in place.
+    """Draw the printed picture of an American plate of colour `paper`, in place.
 
-    The scenes are simple stand-ins for the real pictures: `fade` runs from the paper to
-    the tint downwards, `rise` from the tint to the paper; `bands` are tinted strips
-    along the top and bottom, `top` only the upper one; `hills` and `peaks` are
-    silhouettes; `sun` is a set of pale discs, `map` a pale blob in the middle. Another
-    name is a ValueError.
+    `state.scene` names a simple form of the real picture: `fade` changes downwards from
+    the paper to the tint, `rise` from the tint to the paper; `bands` are tinted strips
+    at the top and the bottom, `top` is the upper one alone; `hills` and `peaks` are
+    silhouettes; `sun` is a set of pale discs, `map` a pale area in the middle; `plain`
+    is none. Raises ValueError for another name.
     """
     height, width = image.shape[:2]
     tint = jitter(rng, state.tint)
     if state.scene in ("fade", "rise"):
         ramp = np.linspace(0, 255, height, dtype=np.float32)
-        reach = float(rng.uniform(1.0, 2.2))
+        steepness = float(rng.uniform(1.0, 2.2))
         if state.scene == "rise":
             ramp = ramp[::-1]
-        mask = np.clip((ramp - 255) * reach + 255, 0, 255).astype(np.uint8)
+        mask = np.clip((ramp - 255) * steepness + 255, 0, 255).astype(np.uint8)
         blend(image, tint, np.repeat(mask[:, None], width, axis=1))
     elif state.scene in ("bands", "top"):
-        # Both end where the box of the glyphs begins.
+        # Both strips end where the box of the glyphs begins.
         rectangle(image, 0, 0, width, height * 0.215, tint)
         if state.scene == "bands":
             rectangle(image, 0, height * 0.815, width, height, tint)
@@ -121,7 +121,7 @@ def draw_scene(
         angles = np.linspace(0, 2 * np.pi, 9, endpoint=False)
         radii = rng.uniform(0.2, 0.42, 9) * height
         outline = np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
-        polygon(image, outline + (width * 0.5, height * 0.5), tint)
+        polygon(image, outline + np.array([width, height]) * 0.5, tint)
     elif state.scene != "plain":
         raise ValueError(f"unknown scene {state.scene!r}")
 
@@ -151,9 +151,9 @@ _STICKERS: tuple[Color, ...] = (
 
 
 def print_state(image: np.ndarray, state: State, rng: np.random.Generator) -> None:
-    """State name, motto and the month and year stickers."""
+    """Title, slogan, and the stickers of month and year, in place."""
     height, width = image.shape[:2]
-    # Print on a dark strip must be pale.
+    # Print on a dark strip has to be pale.
     dark = sum(state.tint) < 420
     title = foot = state.title_color
     if dark and state.scene in ("bands", "top") and sum(title) < 500:
@@ -178,7 +178,7 @@ def print_state(image: np.ndarray, state: State, rng: np.random.Generator) -> No
 
 
 def draw_bands(image: np.ndarray, plate: Plate, rng: np.random.Generator) -> None:
-    """The coloured strips of European plates with stars and letters."""
+    """The coloured strips of European plates, with stars and letters, in place."""
     height, width = image.shape[:2]
     two_line = plate.aspect < 2.5
     strip = (0.11 if two_line else 0.085) * width

@@ -1,10 +1,10 @@
-"""Number plates without limit: sharp pictures of invented plates with their texts.
+"""Sharp pictures of invented number plates, with their texts.
 
     image, text = render_plate(seed=7, height=128, width=192)
 
-A plate (`plate_layouts`) is drawn flat (`plate_drawing`), put onto a vehicle
-(`plate_scenes`) under a perspective at twice the size, reduced, lit, and photographed
-here. All of it is a pure function of the seed and the size.
+A plate (`layouts`) is drawn flat (`drawing`) and put on a vehicle (`scenes`) in
+perspective, at twice the size or more. The picture is downsampled, lit, and recorded as
+by a camera. All of it is a pure function of the seed and the size.
 """
 
 from typing import NamedTuple
@@ -26,8 +26,8 @@ class Rendering(NamedTuple):
     plate: what was drawn; `plate.text` is the text.
     corners: (4, 2) float32, x and y of the plate's corners in pixels of `image`, from
         the top left clockwise; they may lie slightly outside.
-    glyphs: (height, width) uint8, 255 where the text's ink covers the whole pixel; None
-        where it was not asked for.
+    glyphs: (height, width) uint8, 255 where the ink of the text covers the whole pixel;
+        None if it was not asked for.
     """
 
     image: np.ndarray
@@ -41,11 +41,12 @@ def render_plate(seed: int, height: int, width: int) -> tuple[np.ndarray, str]:
 
     Args:
         seed: any non-negative integer.
-        height, width: size of the picture, at least 16 x 16; 32 x 64 to 512 x 768 is
-            what it is made for. Tall frames get two-line plates more often.
+        height: of the picture, pixels, at least 16; best from 32 to 512.
+        width: of the picture, pixels, at least 16; best from 64 to 768. In frames
+            that are high for their width, more plates have two lines.
 
     Returns:
-        (height, width, 3) uint8 RGB, and the plate's text: A-Z and 0-9 as read.
+        The picture (height, width, 3), uint8 RGB, and the plate's text: A-Z and 0-9.
 
     Raises:
         ValueError: negative seed or a size below 16.
@@ -60,7 +61,7 @@ def plate_text(seed: int, height: int, width: int) -> str:
 
 
 def _start(seed: int, height: int, width: int) -> tuple[np.random.Generator, Plate]:
-    """The generator of `seed` after it has chosen the plate, and the plate."""
+    """The random generator of `seed`, after it has chosen the plate; and the plate."""
     if seed < 0:
         raise ValueError(f"seed must not be negative, but is {seed}")
     if height < 16 or width < 16:
@@ -70,9 +71,9 @@ def _start(seed: int, height: int, width: int) -> tuple[np.random.Generator, Pla
 
 
 def render(seed: int, height: int, width: int, with_glyphs: bool = True) -> Rendering:
-    """Like `render_plate`, with the plate's description, place and glyphs."""
+    """Like `render_plate`; also gives the plate's description, corners and glyphs."""
     rng, plate = _start(seed, height, width)
-    # Twice the size; small pictures more, since thin lines suffer from whole pixels.
+    # Twice the size; four times for small pictures, whose thin lines need it.
     scale = 2 if min(height, width) >= 64 else 4
     size = (height * scale, width * scale)
     corners = _corners(rng, plate.aspect, *size)
@@ -83,7 +84,7 @@ def render(seed: int, height: int, width: int, with_glyphs: bool = True) -> Rend
         glyphs = cv2.warpPerspective(ink, ink_to_frame, size[::-1])
         glyphs = cv2.resize(glyphs, (width, height), interpolation=cv2.INTER_AREA)
     corners = corners / scale
-    return Rendering(_photograph(rng, image, corners), plate, corners, glyphs)
+    return Rendering(_record(rng, image, corners), plate, corners, glyphs)
 
 
 def _corners(
@@ -92,16 +93,16 @@ def _corners(
     """Where the plate's corners lie in the frame: (4, 2) float32 pixels, clockwise."""
     a = aspect * float(rng.uniform(0.92, 1.04)) / 2
     quad = np.array([(-a, -0.5), (a, -0.5), (a, 0.5), (-a, 0.5)])
-    # Seen from a side or from above, the far edge is shorter.
+    # Seen from the side or from above, the far edge is shorter.
     yaw, pitch = rng.normal(0, 0.02, 2).clip(-0.05, 0.05)
     depth = 1 + yaw * np.array([-1, 1, 1, -1]) + pitch * np.array([-1, -1, 1, 1])
     quad = quad / depth[:, None]
     quad[:, 0] += quad[:, 1] * float(rng.normal(0, 0.02))
     angle = np.deg2rad(float(np.clip(rng.normal(0, 2.0), -5.5, 5.5)))
-    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
-    quad = quad @ turn
+    cosine, sine = np.cos(angle), np.sin(angle)
+    quad = quad @ np.array([(cosine, sine), (-sine, cosine)])
     extent = np.ptp(quad, axis=0)
-    # The beta's mean is near 0.9: detectors cut close to the plate.
+    # The mean of the fraction is near 0.9: detectors cut close to the plate.
     fraction = 0.75 + 0.25 * float(rng.beta(2.2, 1.5))
     zoom = fraction * min(width / extent[0], height / extent[1])
     quad = quad * zoom
@@ -119,9 +120,11 @@ def _compose(
     height: int,
     width: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The plate on its vehicle: picture (height, width, 3) uint8 RGB in even light.
+    """The plate on its vehicle, in even light.
 
-    Also the flat mask of the glyphs and the 3 x 3 matrix that takes it to the frame.
+    corners: of the plate in the frame, (4, 2). Returns the picture (height, width, 3),
+    uint8 RGB, the flat mask of the glyphs, and the 3 x 3 homography from that mask to
+    the frame.
     """
     long = float(np.linalg.norm(corners[1] - corners[0]))
     flat_width = max(24, round(long))
@@ -145,11 +148,11 @@ def _compose(
     )
     ink_to_frame = to_frame @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
 
-    # The plate's shadow on what is behind it, soft and cheap at an eighth of the size.
+    # The plate's soft shadow on what is behind it; an eighth of the size is enough.
     small = cv2.resize(cover, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-    reach = max(0.8, min(small.shape) * 0.06)
-    small = cv2.GaussianBlur(small, (0, 0), reach)
-    drop = np.array([[1, 0, rng.normal(0, reach)], [0, 1, reach * 1.3]], np.float32)
+    spread = max(0.8, min(small.shape) * 0.06)
+    small = cv2.GaussianBlur(small, (0, 0), spread)
+    drop = np.array([[1, 0, rng.normal(0, spread)], [0, 1, spread * 1.3]], np.float32)
     small = cv2.warpAffine(
         small, drop, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE
     )
@@ -167,7 +170,10 @@ def _compose(
 def _smooth(
     rng: np.random.Generator, height: int, width: int, spread: float
 ) -> np.ndarray:
-    """A slowly varying field (height, width) float32 around 1."""
+    """A slowly varying field (height, width), float32, around 1.
+
+    spread: its standard deviation.
+    """
     grid = rng.normal(1, spread, (3, 4)).astype(np.float32)
     return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -175,7 +181,11 @@ def _smooth(
 def _half_plane(
     rng: np.random.Generator, height: int, width: int, softness: float
 ) -> np.ndarray:
-    """1 on one side of a random line through the middle part, 0 on the other."""
+    """1 on one side of a random line through the middle part, 0 on the other side.
+
+    softness: width of the change between them, relative to the smaller side. Returns
+    float32 (height, width).
+    """
     angle = float(rng.uniform(0, 2 * np.pi))
     cx, cy = rng.uniform(0.15, 0.85, 2) * (width, height)
     xs = (np.arange(width, dtype=np.float32) - cx) * np.cos(angle)
@@ -187,10 +197,10 @@ def _half_plane(
 def _light(
     rng: np.random.Generator, height: int, width: int, corners: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Light that falls on the scene: factor, tint of RGB (3,), haze.
+    """The light on the scene: factor, tint of RGB (3,), haze.
 
-    Factor and haze are float32 (height, width); the factor and the tint multiply grey
-    levels, haze is added to them.
+    corners: of the plate, (4, 2). Factor and haze are float32 (height, width). Factor
+    and tint multiply the grey levels of 255, haze is added to them.
     """
     light = _smooth(rng, height, width, 0.07)
     haze = np.zeros((height, width), np.float32)
@@ -217,7 +227,7 @@ def _light(
         light *= float(rng.uniform(0.48, 0.68))
         tint *= (0.95, 0.98, 1.08) if rng.random() < 0.6 else (1.1, 0.97, 0.85)
     else:
-        # Night: a flash or the plate's own lamp; the vehicle around stays dark.
+        # Night: a flash, or the lamp of the plate; the vehicle around it stays dark.
         middle = corners.mean(axis=0)
         half = np.ptp(corners, axis=0) * float(rng.uniform(0.55, 0.8))
         lamp = rng.random() < 0.5
@@ -235,18 +245,22 @@ def _light(
     return light, tint, haze
 
 
-def _photograph(
+def _record(
     rng: np.random.Generator, image: np.ndarray, corners: np.ndarray
 ) -> np.ndarray:
-    """Light, exposure, white balance, sharpening, noise and JPEG, all of them mild."""
+    """Light, exposure, white balance, sharpening, noise and JPEG, all of them mild.
+
+    image: (height, width, 3), uint8 RGB in even light; corners: of the plate, (4, 2).
+    Returns the same shape and type.
+    """
     height, width = image.shape[:2]
     light, tint, haze = _light(rng, height, width, corners)
-    # A sheet of reflecting beads is never quite even.
+    # The reflecting sheet of a plate is never quite even.
     grain = 1 + (clouds(rng, height, width).astype(np.float32) - 127.5) * 2e-4
     contrast = float(rng.uniform(0.92, 1.1))
     gain = light * (contrast * grain)
     offset = haze * contrast + (110 * (1 - contrast) + float(rng.normal(0, 4)))
-    # One channel at a time: much faster than broadcasting over the last axis.
+    # Channel by channel: much faster than broadcasting over the last axis.
     channels = [
         cv2.multiply(channel, gain, scale=float(factor), dtype=cv2.CV_32F) + offset
         for channel, factor in zip(cv2.split(image), tint, strict=True)

@@ -1,4 +1,4 @@
-"""What surrounds a plate: paint, bumpers, grilles, lamps; as pictures without light."""
+"""What surrounds a plate: paint, bumpers, grilles, lamps, frames; in even light."""
 
 import cv2
 import numpy as np
@@ -15,23 +15,23 @@ _DEALERS = ("AUTO CENTER", "MOTORS", "Auto Haus", "CITY CARS", "GARAGE", "HONDA 
 
 
 def _gloss(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Brightness (height, width) float32 around 1 of paint that mirrors its world."""
+    """Brightness (height, width), float32, around 1, of paint with reflections."""
     count = int(rng.integers(3, 7))
     places = np.sort(rng.random(count))
     values = rng.uniform(0.65, 1.3, count)
-    # Two tilted profiles and a blend between them: reflections run across the body.
+    # One profile of brightness at the left, another at the right, mixed between them.
     rows = np.linspace(0, 1, height)
     first = np.interp(rows, places, values)
     second = np.interp(rows + rng.uniform(-0.15, 0.15), places, values)
     if rng.random() < 0.5:  # the edge of a horizon or of a roof line
         step = rng.uniform(0.75, 0.95) + 0.4 * (rows < rng.random())
         first, second = first * step, second * step
-    mix = np.linspace(0, 1, width, dtype=np.float32)[None]
-    return (first[:, None] * (1 - mix) + second[:, None] * mix).astype(np.float32)
+    share = np.linspace(0, 1, width, dtype=np.float32)[None]
+    return (first[:, None] * (1 - share) + second[:, None] * share).astype(np.float32)
 
 
 def _grille(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`image` darkened, with bars across and holes between them."""
+    """`image` darkened, with horizontal bars and gaps between them."""
     height, width = image.shape[:2]
     image = cv2.convertScaleAbs(image, alpha=0.3, beta=24)
     hole = (int(rng.integers(8, 26)),) * 3
@@ -54,7 +54,10 @@ def _lamp(
     axes: tuple[float, float],
     rng: np.random.Generator,
 ) -> None:
-    """A red or amber lamp in place, brighter towards its middle."""
+    """A red or amber lamp in place, brighter towards its middle.
+
+    place: of its middle, (x, y); axes: half its width and half its height; pixels.
+    """
     red, green = int(rng.integers(110, 200)), int(rng.integers(14, 60))
     center = (round(place[0]), round(place[1]))
     for step in range(5):
@@ -65,7 +68,7 @@ def _lamp(
 
 
 def _tail(image: np.ndarray, rng: np.random.Generator) -> None:
-    """The tail of a motorbike in place: a lamp above, the mudguard's edges beside."""
+    """The tail of a motorbike in place: a lamp at the top, a tube on either side."""
     height, width = image.shape[:2]
     middle = width * float(rng.uniform(0.4, 0.6))
     tall = height * float(rng.uniform(0.08, 0.2))
@@ -82,7 +85,7 @@ def _tail(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _panels(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Gaps between panels and, now and then, the corner of a lamp, in place."""
+    """Gaps between a body's panels and sometimes the corner of a lamp, in place."""
     height, width = image.shape[:2]
     dark = (int(rng.integers(8, 30)),) * 3
     light = (int(rng.integers(110, 210)),) * 3
@@ -104,7 +107,7 @@ def _panels(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A piece of a car or motorbike (height, width, 3), uint8 RGB, in even light."""
+    """Part of a car or of a motorbike: (height, width, 3), uint8 RGB, in even light."""
     small = (max(8, height // 2), max(8, width // 2))
     paint = np.array(_PAINTS[int(rng.integers(len(_PAINTS)))]) + rng.normal(0, 7, 3)
     kinds = ["paint", "plastic", "grille", "motorbike"]
@@ -128,14 +131,17 @@ def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 def holder(
     flat: np.ndarray, outline: np.ndarray, cut: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Put a flat plate into a plastic or chrome frame with a dealer's lip.
+    """Put a flat plate into a plastic or chrome frame, often with a dealer's name.
 
     Args:
-        flat: plate (h, w, 3) uint8; `outline`: its mask (h, w) uint8.
-        cut: how much of the plate's height the frame may hide at the top and bottom.
+        flat: the plate (h, w, 3), uint8.
+        outline: its mask (h, w), uint8.
+        cut: part of the plate's height that the frame may hide at the top and bottom.
+        rng: decides all of the rest.
 
     Returns:
-        Larger picture and mask, and the plate's offset (left, top) in them.
+        The larger picture and its mask, and the offset (left, top) of the plate in
+        them, pixels.
     """
     height, width = outline.shape
     edge = max(1, round(min(height, width / 3) * float(rng.uniform(0.04, 0.09))))

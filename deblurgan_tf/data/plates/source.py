@@ -1,9 +1,10 @@
-"""The embedded source: rendered number plates, a fixed set or an endless stream."""
+"""Rendered number plates as a source: a fixed set, or a new plate for every sample."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.plates.render import plate_text, render_plate
@@ -17,22 +18,23 @@ from deblurgan_tf.data.source import (
     generator,
 )
 
-# A fixed set of this many plates at most is kept in memory after its first pass.
-KEPT = 4096
+CACHED = 4096  # plates that stay in memory after they were rendered once
 
 
 def plates(
     part: Data | MixPart, crop: Crop, validation: int, seed: int
 ) -> Items | EndlessPlates:
-    """`count` plates (None: a new one for each sample) of the crop's size.
+    """`part.count` plates (None: a new one for each sample) of the crop's size.
 
-    The plates to validate on come from a stream of their own.
+    crop: height and width, pixels; validation: how many plates are held out, whose
+    seeds no training plate has; seed: decides all of them.
     """
-    load = functools.lru_cache(maxsize=KEPT)(
+    load = functools.lru_cache(maxsize=CACHED)(
         functools.partial(_load, seed=seed, crop=crop)
     )
 
     def item(stream: int, number: int) -> Item:
+        # `_seed` says what the streams are.
         text = functools.partial(_text, stream, number, seed=seed, crop=crop)
         return Item(
             name=f"{('training', 'validation')[stream]}/{number:06d}",
@@ -40,35 +42,38 @@ def plates(
             text=text() if stream == 1 else None,
         )
 
-    aside = [item(1, number) for number in range(validation)]
+    held_out = [item(1, number) for number in range(validation)]
     if part.count is None:
-        return EndlessPlates(seed, aside)
-    return Items([item(0, number) for number in range(part.count)], aside)
+        return EndlessPlates(seed, held_out)
+    return Items([item(0, number) for number in range(part.count)], held_out)
 
 
 @dataclass(frozen=True)
 class EndlessPlates:
-    """A new plate for every sample."""
+    """A new plate for every sample; see `Source` for its methods."""
 
     seed: int
     validation: list[Item]
-
-    @property
-    def size(self) -> None:
-        return None
+    size: None = None
+    paired: bool = False
 
     def names(self) -> list[str]:
+        """None: the config decides which plates there are."""
         return []
 
-    def without(self, files: set) -> EndlessPlates:
-        return self  # plates have no files
+    def without(self, files: set[Path]) -> EndlessPlates:
+        """The same: plates have no files."""
+        return self
 
     def sample(self, seed: int, number: int, crop: Crop, flip: bool) -> Sample:
-        blurred, sharp = _load(2, number, seed=self.seed, crop=crop)
-        return crop_and_flip(blurred, sharp, crop, flip, generator(seed, 1, number))
+        """See `Source.sample`."""
+        load = functools.partial(_load, 2, number, seed=self.seed, crop=crop)
+        item = Item(f"endless/{number}", load)
+        return crop_and_flip(item, crop, flip, generator(seed, 1, number))
 
 
 def _seed(stream: int, number: int, seed: int) -> int:
+    """Of plate `number`; stream 0: training, 1: validation, 2: endless training."""
     return int(generator(seed, 2 + stream, number).integers(2**31))
 
 

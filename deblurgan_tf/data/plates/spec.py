@@ -1,10 +1,9 @@
-"""How a number plate is described: its text, layout and look, before it is drawn.
+"""How a number plate is described before it is drawn: its text, layout and look.
 
 Formats are written in a small language: `@` is a random letter, `#` a random digit, and
 everything else stands for itself. In a row of a plate, letters and digits are its text;
-`-`, `.` and `·` are drawn separators, a space is a gap, and `*` is a gap that holds an
-emblem (seals, stickers, a picture). The text of a plate is therefore always what is
-drawn on it.
+`-`, `.` and `·` are separators that are drawn, a space is a gap, and `*` is an emblem
+(seals, stickers, a small picture). So the text of a plate is always what is drawn.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ YELLOW: Color = (243, 196, 34)
 GREEN: Color = (20, 92, 62)
 EU_BLUE: Color = (18, 60, 158)
 
-# Letters that plates avoid, because they look like digits, are left out.
+# Without the letters that plates avoid because they look like digits.
 PLAIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
 
@@ -35,12 +34,11 @@ class State:
 
     Attributes:
         name: of the state, in lower case with underscores.
-        title, title_font, title_color: what stands at the top.
+        title, title_font, title_color: what is printed at the top.
         paper, ink: colours of the plate and of its glyphs.
-        formats: alternatives for the text; `pattern` is a regular expression of them.
-        slogan: what stands at the bottom, or empty.
-        scene: the printed picture, `plate_print.draw_scene` lists them; `tint` is its
-            colour.
+        formats: alternatives for the text; `pattern`: a regular expression of them.
+        slogan: what is printed at the bottom, or empty.
+        scene: the printed picture, see `print.draw_scene`; `tint`: its colour.
         emblem: what `*` in a format shows.
     """
 
@@ -67,14 +65,15 @@ class Plate:
         rows: one or two rows in the language of this module, top to bottom.
         aspect: width / height of the plate.
         paper, ink: colours of the plate and of its glyphs, RGB 0-255.
-        font: a key of `plate_glyphs.FONTS`; `weight`: strokes thickened by this many
-            hundredths of the capitals' height; `pitch`: 0 sets each glyph by its own
-            width, 1 all on one pitch.
-        box: where the rows go, (left, top, right, bottom) as fractions of the plate.
+        font: a key of `glyphs.FONTS`; `weight`: how much thicker the strokes are, in
+            hundredths of the capitals' height; `pitch`: 0 gives each glyph its own
+            width, 1 gives all of them the same.
+        box: where the rows are, (left, top, right, bottom) as fractions of the plate.
         border: colour of the raised rim line, or None.
         band: letters on a coloured strip at the left (a country code), or None.
         band_color: colour of that strip; `stars`: a ring of stars above the letters;
-            `right_band`: a second strip on the right, for its letters or empty.
+            `right_band`: letters on a second strip at the right, empty for a bare
+            strip, or None.
         emblem: what `*` shows: "seals", "stickers", "shield", "disc", "bars" or "dot".
         stripe: colour of thin lines along the top and bottom edges, or None.
         bolts: the bolts' centres as fractions of the plate.
@@ -112,8 +111,8 @@ class Plate:
 class Layout:
     """A kind of plate.
 
-    `pattern` matches the whole text of every plate that `make` draws at random,
-    `aspect` is its usual width / height, and `share` its frequency within `family`.
+    `pattern` matches the whole text of every plate that `make` chooses at random,
+    `aspect` is its usual width / height, `share` how often it comes within `family`.
     """
 
     name: str
@@ -139,7 +138,7 @@ def fill(rng: np.random.Generator, form: str, letters: str = PLAIN_LETTERS) -> s
 def pattern(forms: Sequence[str], letters: str = PLAIN_LETTERS) -> str:
     """Regular expression of the texts that `fill` makes of `forms`.
 
-    `{}` in a form is kept, for the caller to replace.
+    `{}` in a form stays, for the caller to replace.
     """
     kinds = {"@": f"[{letters}]", "#": "[0-9]"}
     return "|".join(
@@ -154,5 +153,5 @@ def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
-    """True with `probability`."""
+    """True with this probability, 0 to 1."""
     return bool(rng.random() < probability)

@@ -1,4 +1,4 @@
-"""Number plates of Vietnam: cars, motorbikes, business, state and military."""
+"""Number plates of Vietnam: private, business, state and military."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ _SIDE_BOLTS = ((0.03, 0.5), (0.97, 0.5))
 
 
 def _colors(rng: np.random.Generator) -> dict[str, Any]:
-    """Private white, business yellow, state blue."""
+    """Colours: private plates are white, business yellow, state blue."""
     kind = rng.random()
     if kind < 0.68:
         return {"paper": WHITE, "ink": BLACK, "border": BLACK}
@@ -85,32 +85,9 @@ def _motorbike(rng: np.random.Generator) -> Plate:
 
 
 _UNITS = [
-    "AA",
-    "AT",
-    "BB",
-    "BH",
-    "BT",
-    "HB",
-    "KA",
-    "KB",
-    "KC",
-    "KD",
-    "KP",
-    "KT",
-    "KV",
-    "PA",
-    "PB",
-    "PK",
-    "PX",
-    "QA",
-    "QB",
-    "QH",
-    "TC",
-    "TH",
-    "TK",
-    "TM",
-    "TT",
-]
+    "AA", "AT", "BB", "BH", "BT", "HB", "KA", "KB", "KC", "KD", "KP", "KT", "KV",
+    "PA", "PB", "PK", "PX", "QA", "QB", "QH", "TC", "TH", "TK", "TM", "TT",
+]  # fmt: skip
 
 
 def _military(rng: np.random.Generator) -> Plate:

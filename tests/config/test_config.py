@@ -8,8 +8,10 @@ from helpers.places import ROOT
 
 from deblurgan_tf.config import (
     Config,
+    MixPart,
     as_dict,
     changed_keys,
+    describe_fields,
     dump,
     experiment,
     load,
@@ -19,7 +21,8 @@ from deblurgan_tf.errors import ConfigError
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*/config.yaml"))
 MIX = [
-    {"weight": 2, "source": "folder", "path": "photos", "include": "*/sharp/*"},
+    {"weight": 2, "source": "folder", "path": "photos", "include": "*/sharp/*"}
+    | {"scale": 0.5},
     {"weight": 0.5, "source": "plates", "count": None},
 ]
 
@@ -48,7 +51,6 @@ UNUSUAL = {
         "source": "mix",
         "mix": MIX,
         "crop": [48, 80],
-        "scale": 0.5,
         "flip": False,
         "batch": 3,
         "validation": 0,
@@ -276,7 +278,7 @@ def test_numbers_that_are_not_finite_are_refused(section, key, number):
     assert "finite" in text
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_named_at_once():
     text = _refusal({"seed": "x", "train": {"ema": 2}, "extra": 1})
     for key in ("seed: ", "train.ema: ", "extra: unknown key"):
         assert key in text
@@ -343,6 +345,7 @@ def test_a_file_that_is_absent_or_is_not_text_is_named(tmp_path):
 def test_an_override_changes_that_value_and_no_other(tmp_path, override, read):
     values = as_dict(Config()) | {"loss": {"content": {"vgg19": 100.0}}}
     values["train"] |= {"steps": 3, "learning_rate": 7e-7}
+    values["data"]["source"] = "folder"
     before = parse(values)
     after = _overridden(tmp_path, values, override)
     assert not read(before)
@@ -442,3 +445,203 @@ def test_a_pattern_in_an_override_is_text_and_not_a_broken_alias(tmp_path):
 def test_random_weights_of_vgg19_are_not_for_trainings():
     with pytest.raises(ConfigError, match="loss: vgg19_weights: random ones are for"):
         parse({"loss": {"vgg19_weights": "random"}})
+
+
+# Numbers as people write them.
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1e-4", 1e-4),
+        ("1E5", 1e5),
+        ("1.e3", 1e3),
+        ("1.5e2", 150.0),
+        (".5e1", 5.0),
+        ("+2e+1", 20.0),
+        ("+.5", 0.5),
+        ("1.0e-4", 1e-4),
+        ("3", 3.0),
+    ],
+)
+def test_floats_as_people_write_them_are_numbers(tmp_path, text, number):
+    config = load(_write(tmp_path, f"train: {{learning_rate: {text}}}"))
+    assert config.train.learning_rate == number
+    config = load(_write(tmp_path, "seed: 1"), [f"train.learning_rate={text}"])
+    assert config.train.learning_rate == number
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E5", "1.e3", ".5e1"])
+def test_a_number_in_quotes_stays_a_text(tmp_path, text):
+    path = _write(tmp_path, f"train: {{learning_rate: '{text}'}}")
+    with pytest.raises(ConfigError, match=f"learning_rate: .*got '{text}'"):
+        load(path)
+    config = load(_write(tmp_path, f"data: {{source: folder, path: '{text}'}}"))
+    assert config.data.path == text
+    assert load(_write(tmp_path, dump(config))) == config
+    path = _write(tmp_path, "data: {source: folder}")
+    config = load(path, [f"data.path='{text}'"])
+    assert config.data.path == text
+
+
+@pytest.mark.parametrize("text", ["e5", "1e", "1e5x", "1.2.3", "a1e5", "-", "e", "."])
+def test_what_only_looks_like_a_number_is_a_text(tmp_path, text):
+    config = load(_write(tmp_path, f"data: {{source: folder, path: {text}}}"))
+    assert config.data.path == text
+
+
+@pytest.mark.parametrize("text", ["2020-01-01: 1", "data: &x [*x]"])
+def test_yaml_that_no_config_can_hold_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match="holds what no config can hold"):
+        load(_write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"path": "x"}, r"path is for source 'folder' or 'pairs' or 'tfds'.*to null"),
+        (
+            {"scale": 0.5},
+            r"scale is for .* no effect on source 'plates'.*set it to 1\.0",
+        ),
+        ({"source": "folder", "count": 50}, r"count is for source 'plates'.*to 600"),
+        ({"source": "folder", "count": None}, "count is for source 'plates'"),
+        ({"source": "folder", "name": "x"}, "name is for source 'tfds'"),
+        ({"source": "folder", "layout": "gopro"}, "layout is for source 'pairs'"),
+        ({"source": "pairs", "include": "*"}, "include is for source 'folder'"),
+        ({"source": "pairs", "split": "test"}, "split is for source 'tfds'"),
+        ({"source": "mix", "mix": MIX, "scale": 0.5}, "no effect on source 'mix'"),
+        (
+            {"source": "mix", "mix": [{"weight": 1, "source": "plates", "path": "x"}]},
+            r"data\.mix\.0: path is for",
+        ),
+    ],
+)
+def test_a_key_that_the_source_does_not_use_is_refused_by_name(data, reason):
+    with pytest.raises(ConfigError, match=reason):
+        parse({"data": data})
+
+
+# Pairs come blurred: keys that have no effect on them are refused.
+
+PAIRS = {"source": "pairs", "path": "x"}
+PAIRS_MIX = {"source": "mix", "mix": [{"weight": 1, **PAIRS}, {"weight": 2, **PAIRS}]}
+
+
+@pytest.mark.parametrize("data", [PAIRS, PAIRS_MIX], ids=["pairs", "mix of pairs"])
+def test_pairs_have_no_blur_and_are_written_and_read_so(tmp_path, data):
+    config = parse({"data": data})
+    assert config.blur is None
+    assert yaml.safe_load(dump(config))["blur"] is None
+    assert load(_write(tmp_path, dump(config))) == config
+    assert parse({"data": data, "blur": None}) == config
+
+
+@pytest.mark.parametrize("data", [PAIRS, PAIRS_MIX], ids=["pairs", "mix of pairs"])
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"blur": {}}, r"blur has no effect on pairs.*--set blur=null"),
+        ({"blur": {"noise": [0, 9]}}, "blur has no effect on pairs"),
+        ({"blur": {"jpeg": [60, 90]}}, "blur has no effect on pairs"),
+        ({"data": {"color_jitter": 0.5}}, "data.color_jitter has no effect on pairs"),
+        ({"data": {"margin": 16}}, "data.margin has no effect on pairs"),
+    ],
+)
+def test_a_key_without_effect_on_pairs_is_refused_by_name(data, changed, reason):
+    values = {"data": data | changed.get("data", {})}
+    with pytest.raises(ConfigError, match=reason):
+        parse(values | {key: changed[key] for key in changed.keys() - {"data"}})
+
+
+def test_a_crop_of_pairs_may_be_smaller_than_the_canvas_of_kernels():
+    assert parse({"data": PAIRS | {"crop": [16, 24]}}).data.crop == (16, 24)
+
+
+def test_an_override_to_pairs_leaves_the_blur_of_the_file_out(tmp_path):
+    path = _write(tmp_path, {"data": {"batch": 3}, "blur": {"noise": [0, 1]}})
+    assert load(path, ["data.source=pairs", "data.path=x"]).blur is None
+    assert load(path, ["data={source: pairs}"]).blur is None
+    with pytest.raises(ConfigError, match="blur has no effect on pairs"):
+        load(path, ["data.source=pairs", "blur.noise=[0, 3]"])
+    # Where the file itself says pairs, its blur is a mistake.
+    path = _write(tmp_path, {"data": PAIRS, "blur": {"noise": [0, 1]}})
+    with pytest.raises(ConfigError, match="blur has no effect on pairs"):
+        load(path, ["data.path=y"])
+
+
+def test_an_override_of_the_source_leaves_out_the_keys_of_the_other(tmp_path):
+    path = _write(tmp_path, {"data": {"count": 7, "batch": 3}})
+    config = load(path, ["data.source=folder", "data.path=x"])
+    assert (config.data.path, config.data.count, config.data.batch) == ("x", 600, 3)
+    with pytest.raises(ConfigError, match="count is for source 'plates'"):
+        load(path, ["data.source=folder", "data.count=9"])
+    mix = _write(tmp_path, {"data": {"source": "mix", "mix": MIX}})
+    config = load(mix, ["data.source=plates", "data.count=5"])
+    assert (config.data.mix, config.data.count) == ((), 5)
+    # The same source again changes nothing.
+    assert load(mix, ["data.source=mix"]) == load(mix)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"source": "plates"},
+        {"source": "folder", "path": "x"},
+        {"source": "mix", "mix": MIX},
+        {"source": "mix", "mix": [{"weight": 1, **PAIRS}, MIX[0]]},
+    ],
+    ids=["plates", "folder", "mix", "mix with pairs"],
+)
+def test_sharp_pictures_need_a_blur(tmp_path, data):
+    assert parse({"data": data}).blur is not None
+    path = _write(tmp_path, {"data": data, "blur": None})
+    with pytest.raises(ConfigError, match=r"blur is null.*--set blur=\{\}"):
+        load(path)
+    assert load(path, ["blur={}"]).blur == Config().blur
+
+
+def test_only_the_set_tells_whether_tfds_needs_a_blur():
+    data = {"source": "tfds", "name": "x"}
+    assert parse({"data": data}).blur == Config().blur
+    assert parse({"data": data, "blur": None}).blur is None
+
+
+# All keys, for the manual.
+
+
+def _leaves(values, prefix=""):
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in ("content", "if_unavailable"):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def test_every_key_is_listed_with_its_default_and_a_description():
+    listed = {key.key: key for key in describe_fields()}
+    defaults = dict(_leaves(as_dict(Config())))
+    parts = {key for key in listed if key.startswith("data.mix.N.")}
+    assert parts == {f"data.mix.N.{key}" for key in MixPart.model_fields}
+    assert listed.keys() - parts == defaults.keys()
+    for key, default in defaults.items():
+        assert yaml.safe_load(listed[key].default) == default, key
+    assert len(listed) == len(describe_fields())
+    for key in listed.values():
+        assert key.type, key
+        assert len(key.description) > 5, key
+        assert "\n" not in key.description, key
+
+
+def test_types_are_in_words_with_their_ranges():
+    types = {key.key: key.type for key in describe_fields()}
+    assert types["seed"] == "whole number, at least 0, below 2147483648"
+    assert types["data.scale"] == "number, above 0, at most 1"
+    assert types["train.steps"] == "whole number, at least 1, or null"
+    assert types["data.flip"] == "true or false"
+    assert types["model.upsample"] == "transpose, resize"
+    assert types["train.betas"] == (
+        "[number, at least 0, below 1; number, at least 0, below 1]"
+    )
+    defaults = {key.key: key.default for key in describe_fields()}
+    assert defaults["data.mix.N.weight"] == "must be given"
