@@ -20,7 +20,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from deblurgan_tf import evaluate, images
+from deblurgan_tf.evaluation import workers
 from deblurgan_tf.evaluation.methods import NAMES
+from deblurgan_tf.evaluation.records import Records
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.metrics import pixels as metrics
 
@@ -250,7 +252,7 @@ def test_what_changed_is_done_anew_and_nothing_else(tmp_path):
     code, said = run(*command)
     assert code == 0
     assert "3 of 6 were done before" in said
-    assert "3 results of before are of other pictures" in said
+    assert "3 earlier results are of other pictures" in said
     second = results_in(output)["methods"]
 
     def psnr(methods, name):
@@ -306,6 +308,31 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert result.exit_code == 2, result.output
     assert message in result.output
     assert not (tmp_path / "out" / "records.jsonl").exists()
+
+
+def test_a_fault_of_this_package_shows_its_traceback(tmp_path, monkeypatch):
+    def faulty(function, tasks, processes):
+        for task in tasks:
+            yield task, {"error": "TypeError: x", "traceback": "Traceback: in here"}
+
+    monkeypatch.setattr(workers, "run", faulty)
+    data = pairs(tmp_path / "pairs", 1)
+    command = ("--data", data, "--output", tmp_path / "out", "--methods", "blurred")
+    result = CliRunner().invoke(evaluate.app, [*map(str, command)])
+    assert result.exit_code == 1 and "Traceback: in here" in result.output
+    # It is no wrong usage, and no picture stands for it in the report.
+    failed = results_in(tmp_path / "out")["methods"]["blurred"]["failed"]
+    assert failed == [{"file": "0.png", "error": "TypeError: x"}]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def full(self, task, result):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Records, "add", full)
+    data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
+    code, said = run("--data", data, "--output", output, "--methods", "blurred")
+    assert code == 2 and f"{output}: " in said and "No space left" in said
 
 
 def test_without_the_extra_plates_are_not_read_and_that_is_said(tmp_path, monkeypatch):

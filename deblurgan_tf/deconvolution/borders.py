@@ -17,6 +17,7 @@ import numpy as np
 import scipy.fft
 
 from deblurgan_tf.deconvolution.fourier import HORIZONTAL, VERTICAL, transfer
+from deblurgan_tf.errors import DataError
 
 SMOOTHNESS = 2e-3  # weight of the squared gradients in the guess of what is outside
 STEPS = 12  # of conjugate gradients; 20 gain at most 0.3 dB more
@@ -40,7 +41,7 @@ def restore(solver: Solver, blurred: np.ndarray, kernel: np.ndarray) -> np.ndarr
     kernel = trimmed(kernel)
     height, width = blurred.shape[:2]
     if height < kernel.shape[0] or width < kernel.shape[1]:
-        raise ValueError(
+        raise DataError(
             f"a picture of {height}x{width} is smaller than the kernel of "
             f"{kernel.shape[0]}x{kernel.shape[1]}"
         )
@@ -59,11 +60,11 @@ def trimmed(kernel: np.ndarray) -> np.ndarray:
     Raises ValueError unless it is 2-D with odd sides, finite, non-negative, sum 1.
     """
     if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
-        raise ValueError(f"a kernel needs two odd sides; got shape {kernel.shape}")
+        raise DataError(f"a kernel needs two odd sides; got shape {kernel.shape}")
     if not np.isfinite(kernel).all() or kernel.min() < 0:
-        raise ValueError("a kernel needs finite values, none below 0")
+        raise DataError("a kernel needs finite values, none below 0")
     if abs(kernel.sum() - 1.0) > 1e-3:
-        raise ValueError(f"a kernel needs the sum 1; got {kernel.sum():g}")
+        raise DataError(f"a kernel needs the sum 1; got {kernel.sum():g}")
     middle = np.array(kernel.shape) // 2
     reach = np.abs(np.argwhere(kernel) - middle).max(axis=0)
     (top, left), (bottom, right) = middle - reach, middle + reach + 1

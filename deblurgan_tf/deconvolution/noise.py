@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from deblurgan_tf.errors import DataError
+
 ROUNDING = 1.0 / 255.0 / math.sqrt(12.0)  # standard deviation of 8-bit rounding
 
 
@@ -19,7 +21,7 @@ def noise_level(channel: np.ndarray) -> float:
     noise: for a picture that is mostly black or white this is too little.
     """
     if min(channel.shape) < 3:
-        raise ValueError(
+        raise DataError(
             f"no noise can be estimated from a picture of {channel.shape[0]}x"
             f"{channel.shape[1]}: give it"
         )

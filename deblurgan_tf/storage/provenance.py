@@ -6,7 +6,37 @@ import os
 import platform
 import re
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from deblurgan_tf import __version__
+
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+"""The distributions of OpenCV, of which one is installed: all of them are `cv2`."""
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """The versions of those distributions that are installed, by their names.
+
+    A library may have come from another distribution than ours names, or lie in a
+    folder without metadata: such a one is left out. `deblurgan_tf` is always known,
+    also in a checkout that is not installed.
+    """
+    found = {}
+    for name in distributions:
+        if name == "deblurgan_tf":
+            found[name] = __version__
+            continue
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def commit() -> str:

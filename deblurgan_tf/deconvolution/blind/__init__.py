@@ -24,6 +24,7 @@ from deblurgan_tf.deconvolution.blind.scales import point
 from deblurgan_tf.deconvolution.blind.window import most_textured
 from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve
 from deblurgan_tf.deconvolution.sharpness import edge_width
+from deblurgan_tf.errors import DataError
 
 __all__ = ["METHODS", "Clock", "OutOfTime", "Restored", "restore"]
 
@@ -79,7 +80,7 @@ def restore(
     grey = blurred @ LUMINANCE if blurred.ndim == 3 else blurred
     grey = grey.astype(np.float64)
     if np.ptp(grey) < FLAT:
-        raise ValueError("the picture is flat: nothing in it shows a kernel")
+        raise DataError("the picture is flat: nothing in it shows a kernel")
     report = progress or (lambda share: None)
     width = edge_width(255.0 * grey)
     if width is not None and width <= UNBLURRED:
@@ -105,7 +106,7 @@ def check(blurred: np.ndarray, size: int) -> None:
         )
     height, width = blurred.shape[:2]
     if min(height, width) < size:
-        raise ValueError(
+        raise DataError(
             f"a picture of {height}x{width} is smaller than the kernel of "
             f"{size}x{size}; give a smaller kernel size"
         )

@@ -32,6 +32,7 @@ from deblurgan_tf.deconvolution.blind.strong_edges import (
     usefulness,
 )
 from deblurgan_tf.deconvolution.fourier import HORIZONTAL, VERTICAL, transfer
+from deblurgan_tf.errors import DataError
 
 COARSEST = 5  # pixels: kernels of smaller scales are too coarse to start from
 ROUNDS = 6  # at each scale
@@ -55,13 +56,13 @@ def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
     kernel or holds nothing to see a blur in.
     """
     if min(grey.shape) < size:
-        raise ValueError(
+        raise DataError(
             f"a picture of {grey.shape[0]}x{grey.shape[1]} is smaller than the kernel "
             f"of {size}x{size}: give a smaller size"
         )
     spread = grey.std()
     if spread < 1e-6:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     levels = list(scales((grey - grey.mean()) * (CONTRAST / spread), size))
     shares = [done for done, _, _ in levels[1:]] + [1.0]
     kernel = None
@@ -161,7 +162,7 @@ def fitted_kernel(
     between = _around_zero(scipy.fft.irfft2(between, shape), side // 2)
     energy = among[side - 1, side - 1]
     if not energy > 0:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     among, between = among / energy, between / energy
 
     # Large enough that a kernel and the correlations meet without wrapping around.

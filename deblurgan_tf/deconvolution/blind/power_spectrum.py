@@ -27,6 +27,7 @@ from deblurgan_tf.deconvolution.blind.phase_retrieval import retrieve
 from deblurgan_tf.deconvolution.blind.scales import tidied
 from deblurgan_tf.deconvolution.fourier import convolve_circular
 from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve
+from deblurgan_tf.errors import DataError
 
 # The power spectrum falls with these powers of the frequency. Goldstein and Fattal take
 # 2, but soft pictures fall faster, and their own softness would end up in the kernel.
@@ -53,7 +54,7 @@ def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
     `OutOfTime`.
     """
     if min(grey.shape) < size + 2 * MARGIN:
-        raise ValueError(
+        raise DataError(
             f"a picture of {grey.shape[0]}x{grey.shape[1]} is too small to find a "
             f"kernel of {size} pixels in: it needs {size + 2 * MARGIN} a side"
         )
@@ -72,7 +73,7 @@ def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
             magnitude = np.sqrt(on_grid(slices, length))
             found, _ = retrieve(magnitude, size, STARTS, seed=turn)
             if not found[0].any():
-                raise ValueError(
+                raise DataError(
                     "no kernel was found: the picture has too little structure"
                 )
             for kernel in found[:CANDIDATES]:

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.ndimage
 
 from deblurgan_tf.deconvolution.blind.clock import Clock
+from deblurgan_tf.errors import DataError
 
 RATIO = math.sqrt(2.0)  # between the sizes of neighbouring scales
 SMALLEST = 3  # pixels: the kernel's side at the coarsest scale
@@ -117,5 +118,5 @@ def normalised(kernel: np.ndarray) -> np.ndarray:
     """The kernel with sum 1. Raises ValueError where nothing is left of it."""
     total = kernel.sum()
     if not (np.isfinite(total) and total > 0):
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     return kernel / total

@@ -32,6 +32,7 @@ from deblurgan_tf.deconvolution.blind.scales import (
     tidied,
 )
 from deblurgan_tf.deconvolution.fourier import transfer
+from deblurgan_tf.errors import DataError
 
 SMALLEST_PICTURE = 30  # pixels; smaller versions of a plate have lost its edges
 ROUNDS = 14  # at each scale
@@ -91,7 +92,7 @@ def refined(
     """The kernel at one scale, from the one found at the scale before."""
     seen = observe(picture, kernel.shape[0] // 2)
     if seen.energy < 1e-12:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     noise = max(LAST_NOISE, FIRST_NOISE * seen.energy)
     latent = first_latent(seen)
     for turn in range(ROUNDS):

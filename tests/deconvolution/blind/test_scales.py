@@ -8,6 +8,7 @@ from skimage import data
 
 from deblurgan_tf.deconvolution.blind import scales, window
 from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
+from deblurgan_tf.errors import DataError
 
 
 def placed(entries: dict[tuple[int, int], float], side: int = 9) -> np.ndarray:
@@ -102,7 +103,7 @@ def test_centred_moves_the_centroid_to_the_middle():
 
 
 def test_nothing_is_no_kernel():
-    with pytest.raises(ValueError, match="too little structure"):
+    with pytest.raises(DataError, match="too little structure"):
         scales.normalised(np.zeros((3, 3)))
 
 
