@@ -24,6 +24,7 @@ from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
 from deblurgan_tf.storage.atomic import write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.writing_errors import writing_to
 
 
 @contextlib.contextmanager
@@ -34,7 +35,7 @@ def locked(output: Path) -> Iterator[None]:
         RunError: another process holds the lock, or the folder cannot be written to.
     """
     with contextlib.ExitStack() as stack:
-        with writing(output):
+        with writing_to(output):
             file = stack.enter_context(open(output / ".lock", "a"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,17 +45,6 @@ def locked(output: Path) -> Iterator[None]:
                 "or name another --output"
             ) from None
         yield
-
-
-@contextlib.contextmanager
-def writing(output: Path) -> Iterator[None]:
-    """Turns an OSError inside, such as a full disk, into a RunError about `output`."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"{output}: {error}; mend it, and the same command continues"
-        ) from error
 
 
 class Records:

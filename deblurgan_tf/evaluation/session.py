@@ -21,9 +21,10 @@ from deblurgan_tf.evaluation.plan import (
     possible,
 )
 from deblurgan_tf.evaluation.protocol import describe
-from deblurgan_tf.evaluation.records import Records, locked, writing
+from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.tasks import Result, Settings, Task, file_hash, perform
 from deblurgan_tf.plates import detection as plate_detection
+from deblurgan_tf.storage.writing_errors import writing_to
 
 KILLED = (
     "its process was killed, as the system does when memory runs out; use fewer "
@@ -102,7 +103,7 @@ class Work:
         ):
             if result is None:
                 result = {"error": KILLED}
-            with writing(options.output):
+            with writing_to(options.output):
                 self.records.add(task, result)
             self.results[task.key] = result
             yield task, result
@@ -126,7 +127,7 @@ class Work:
             evaluation.processes,
             evaluation.notices,
         )
-        with writing(options.output):
+        with writing_to(options.output):
             report.write(
                 options.output, evaluation.tasks, self.results, protocol, options.rows
             )
@@ -180,7 +181,7 @@ def opened(evaluation: Evaluation) -> Iterator[Work]:
     options = evaluation.options
     again = {task.key for task in evaluation.tasks} if options.overwrite else ()
     with locked(options.output):
-        with writing(options.output):
+        with writing_to(options.output):
             records = Records(options.output, again)
         yield Work(evaluation, records)
 

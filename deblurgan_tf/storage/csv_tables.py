@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deblurgan_tf.errors import DataError
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.atomic import write_bytes
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -38,9 +38,13 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, s
 def write_rows(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Writes a table atomically; None becomes an empty field."""
+    """Writes a table atomically; None becomes an empty field.
+
+    Bytes of a file's name that are not UTF-8 become question marks, so that the table
+    stays readable.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_bytes(path, text.getvalue().encode(errors="replace"))

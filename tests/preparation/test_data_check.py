@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, prepare
 from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.preparation.data_check import SEVERITY, kernel_fault
-from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import (
     NEAR,
     Near,
@@ -24,6 +23,7 @@ from deblurgan_tf.preparation.fingerprints import (
     near_earlier,
     perceptual_hash,
 )
+from deblurgan_tf.preparation.side_by_side import side_by_side
 
 SIZE = (64, 96)
 
@@ -232,8 +232,8 @@ def test_work_side_by_side_keeps_the_order_and_runs_ahead_a_little_only():
     ("folders", "told"),
     [
         ((), "there are no pictures"),
-        (("blurred",), "has blurred/ alone"),
-        (("train",), "has train/ but not its fellow"),
+        (("blurred",), "has only blurred/"),
+        (("train",), "has train/ but not validation/"),
     ],
 )
 def test_what_is_no_data_set_is_refused(tmp_path, folders, told):

@@ -272,7 +272,7 @@ def test_given_boxes_keep_their_texts(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("file,x,y,w\n", "lacks the columns h"),
+        ("file,x,y,w\n", "has no column h"),
         ("file,x,y,w,h\na.png,1,2,3,many\n", "line 2: x, y, w and h must be whole"),
         ("file,x,y,w,h\na.png,1,2,3,0\n", "line 2: x and y count from 0"),
     ],
