@@ -152,8 +152,10 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_table(tmp_path):
     ):
         before = lines()
         process = subprocess.Popen(
-            [sys.executable, "-m", "deblurgan_tf.evaluate", "--workers", "1"]
-            + [*map(str, command), "--output", str(output)],
+            [
+                *(sys.executable, "-m", "deblurgan_tf.evaluate", "--workers", "1"),
+                *(*map(str, command), "--output", str(output)),
+            ],
             stderr=subprocess.PIPE,
             text=True,
         )

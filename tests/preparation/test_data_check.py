@@ -36,7 +36,7 @@ def run(*arguments):
 
 
 def checked(tmp_path, *arguments):
-    """(exit code, terminal, {(kind, file), ...}, the report)"""
+    """Returns (exit code, terminal, {(kind, file), ...}, the report)."""
     file = tmp_path / "report.json"
     code, said = run(*arguments, "--report", file)
     report = json.loads(file.read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from skimage import data
@@ -23,7 +25,7 @@ def test_sides_are_odd_and_grow_by_at_most_half(largest):
     sides = scales.kernel_sides(largest)
     assert sides[0] == scales.SMALLEST and sides[-1] == largest
     assert all(side % 2 == 1 for side in sides)
-    for before, after in zip(sides, sides[1:], strict=False):
+    for before, after in itertools.pairwise(sides):
         assert before < after <= max(before + 2, 1.75 * before)
 
 
