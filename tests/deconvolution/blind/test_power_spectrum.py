@@ -85,7 +85,7 @@ def test_the_reflection_that_restores_sparser_edges_is_taken(flipped):
     kernel = hook(13)
     blurred = blurred_by(camera()[40:200, 130:290], kernel)
     start = kernel[::-1, ::-1] if flipped else kernel
-    _, found = power_spectrum.upright(blurred, start)
+    _, found = power_spectrum.oriented(blurred, start)
     np.testing.assert_array_equal(found, kernel)
 
 

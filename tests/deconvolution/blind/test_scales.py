@@ -76,20 +76,20 @@ def test_an_enlarged_kernel_is_the_same_kernel_in_smaller_pixels():
     assert scales.enlarged(kernel, 9) is kernel
 
 
-def test_tidied_drops_weak_entries_and_islands_and_centres():
+def test_cleaned_drops_weak_entries_and_islands_and_centres():
     path = {(1, 1): 0.5, (2, 2): 0.5, (2, 3): 0.01}
-    kernel = scales.tidied(placed({**path, (7, 7): 0.06, (7, 1): 0.3}))
+    kernel = scales.cleaned(placed({**path, (7, 7): 0.06, (7, 1): 0.3}))
     # (2, 3) is weak, (7, 7) light and alone; (7, 1) is alone, but heavy.
     assert np.count_nonzero(kernel) == 3
     assert kernel.sum() == pytest.approx(1.0)
     assert kernel.max() == pytest.approx(0.5 / 1.3)
-    again = scales.tidied(kernel)
+    again = scales.cleaned(kernel)
     np.testing.assert_allclose(again, kernel, atol=1e-12)
 
 
-def test_tidied_keeps_the_heaviest_of_many_islands():
+def test_cleaned_keeps_the_heaviest_of_many_islands():
     corners = {(0, 0): 0.3, (0, 8): 0.25, (8, 0): 0.25, (8, 8): 0.2}
-    kernel = scales.tidied(placed(corners), island=0.9)
+    kernel = scales.cleaned(placed(corners), island=0.9)
     assert kernel[4, 4] == 1.0
 
 
