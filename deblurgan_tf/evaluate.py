@@ -28,10 +28,13 @@ app = App()
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.evaluate --data pairs --output comparison "
-    "|| python -m deblurgan_tf.evaluate --data pairs --output comparison --methods "
-    "blurred,deblurgan,wiener --model runs/plates_paper || python -m "
-    "deblurgan_tf.evaluate --data pairs --output comparison --restored maxim=maxim_out",
+    examples=(
+        "python -m deblurgan_tf.evaluate --data pairs --output comparison",
+        "python -m deblurgan_tf.evaluate --data pairs --output comparison "
+        "--methods blurred,deblurgan,wiener --model runs/plates_paper",
+        "python -m deblurgan_tf.evaluate --data pairs --output comparison "
+        "--restored maxim=maxim_out",
+    ),
 )
 def main(
     data: Annotated[

@@ -44,9 +44,11 @@ Sources = Annotated[
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare blur crops --output pairs --count "
-    "40 --seed 1 || python -m deblurgan_tf.prepare blur photos --output pairs --kind "
-    "linear --canvas 33 --length 25 --noise 0,2 --width 640",
+    examples=(
+        "python -m deblurgan_tf.prepare blur crops --output pairs --count 40 --seed 1",
+        "python -m deblurgan_tf.prepare blur photos --output pairs --kind linear "
+        "--canvas 33 --length 25 --noise 0,2 --width 640",
+    ),
 )
 def blur(
     sharp: Sources,
@@ -130,9 +132,11 @@ def blur(
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare plates photos --output crops "
-    "--read || python -m deblurgan_tf.prepare plates photos --output crops --boxes "
-    "plates.csv",
+    examples=(
+        "python -m deblurgan_tf.prepare plates photos --output crops --read",
+        "python -m deblurgan_tf.prepare plates photos --output crops "
+        "--boxes plates.csv",
+    ),
 )
 def plates(
     photos: Sources,
@@ -200,8 +204,10 @@ def plates(
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare check pairs --report check.json "
-    "|| python -m deblurgan_tf.prepare check photos --against test_photos",
+    examples=(
+        "python -m deblurgan_tf.prepare check pairs --report check.json",
+        "python -m deblurgan_tf.prepare check photos --against test_photos",
+    ),
 )
 def check(
     folder: Annotated[
@@ -251,8 +257,10 @@ def check(
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare pack photos --output data || "
-    "python -m deblurgan_tf.prepare pack pairs --output data --name my_pairs",
+    examples=(
+        "python -m deblurgan_tf.prepare pack photos --output data",
+        "python -m deblurgan_tf.prepare pack pairs --output data --name my_pairs",
+    ),
 )
 def pack(
     folder: Annotated[

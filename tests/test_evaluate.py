@@ -244,7 +244,7 @@ def test_other_programs_stand_beside_ours(tmp_path):
     assert "no picture of this name of maxim" in failed["3.png"]
 
 
-def test_what_changed_is_done_anew_and_nothing_else(tmp_path):
+def test_what_changed_is_done_again_and_nothing_else(tmp_path):
     data, output = pairs(tmp_path / "pairs", 3), tmp_path / "out"
     command = ("--data", data, "--output", output, "--methods", "blurred,wiener")
     assert run(*command)[0] == 0
@@ -299,7 +299,7 @@ def test_a_picture_that_takes_too_long_fails_alone(tmp_path):
         (["--data", "nowhere"], "blurred/ and sharp/"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_done(
+def test_wrong_usage_is_reported_before_anything_is_done(
     tmp_path, monkeypatch, options, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -371,7 +371,7 @@ def test_plates_are_read_in_the_processes(tmp_path):
     scores = results_in(output)["methods"]["blurred"]["per_image"]["0.png"]
     assert scores["read"] == "AB1234"
     assert (scores["exact_match"], scores["cer"]) == (0, pytest.approx(1 / 6))
-    # A corrected text is all that is measured anew.
+    # A corrected text is all that is measured again.
     (data / "texts.csv").write_text("file,text\n0.png,AB1234\n")
     assert run(*command)[0] == 0
     assert results_in(output)["methods"]["blurred"]["exact_match"] == 1
@@ -438,7 +438,7 @@ def test_overwrite_keeps_the_records_of_other_methods(tmp_path):
     assert code == 0 and "2 of 2 were done before" in said
 
 
-def test_a_picture_that_is_not_that_of_its_record_is_made_anew(tmp_path):
+def test_a_picture_that_is_not_that_of_its_record_is_made_again(tmp_path):
     data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
     command = ("--data", data, "--output", output, "--methods", "wiener")
     assert run(*command)[0] == 0

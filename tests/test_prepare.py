@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
     assert code == 2 and "pairs.yaml: " in said and "No space left" in said
 
 
-def test_inputs_are_not_overwritten_and_changed_ones_are_told(tmp_path):
+def test_inputs_are_not_overwritten_and_changed_ones_are_named(tmp_path):
     source, out = photos(tmp_path / "in", 2), tmp_path / "out"
     command = ("--output", out, *WEAK, "--width", "40")
     assert run("blur", source, *command)[0] == 0
@@ -249,7 +249,7 @@ def test_one_bad_picture_is_reported_and_the_others_are_made(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--length", "80"), "length 80 does not fit into canvas 65"),
         (("--noise", "3,1"), "--noise"),
@@ -257,10 +257,10 @@ def test_one_bad_picture_is_reported_and_the_others_are_made(tmp_path):
         (("--canvas", "16", "--length", "4"), "--canvas"),
     ],
 )
-def test_impossible_options_are_refused_by_name(tmp_path, arguments, told):
+def test_impossible_options_are_refused_by_name(tmp_path, arguments, message):
     photos(tmp_path / "in", 1)
     code, said = run("blur", tmp_path / "in", "--output", tmp_path / "out", *arguments)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):

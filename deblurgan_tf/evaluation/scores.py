@@ -22,20 +22,20 @@ from deblurgan_tf.plates.boxes import Box, check_inside
 PROTOCOL = {
     "psnr": "decibels; RGB, 8 bits, full frame, no crop; mean of the pictures' values",
     "ssim": "RGB, 11-tap Gaussian window of sigma 1.5, K 0.01 and 0.03, mean over the "
-    "channels and the places where the window lies inside; float64, as scikit-image "
+    "channels and the pixels whose window lies inside; float64, as scikit-image "
     "(tf.image.ssim computes in float32: up to 0.002 more on dark pictures)",
-    "shifted_psnr": f"decibels; the best PSNR over moves by whole pixels, up to "
+    "shifted_psnr": f"decibels; the best PSNR over shifts by whole pixels, up to "
     f"{metrics.SHIFT} in each direction, without a border of {metrics.SHIFT} pixels; "
-    "for blind methods, which find picture and kernel up to a common move",
+    "for blind methods, which find picture and kernel up to a common shift",
     "exact_match": "share of the plates that are read without an error: recognition "
     "only (rapidocr), capitals A-Z and 0-9",
-    "cer": "character error rate: edit distance of what is read over the text's length",
-    "precision": "share of the plates found that are right (IoU at least 0.5, paired "
+    "cer": "character error rate: edit distance of the reading over the text's length",
+    "precision": "share of the found plates that are right (IoU at least 0.5, paired "
     "one to one), over the boxes of all pictures",
     "recall": "share of the given plates that are found, over all pictures",
     "f1": "harmonic mean of precision and recall",
-    "kernel_similarity": "largest normalised cross-correlation of the found and the "
-    "true kernel over all moves (Hu and Yang 2012)",
+    "kernel_similarity": "largest normalised cross-correlation of the estimated and "
+    "the true kernel over all shifts (Hu and Yang 2012)",
     "seconds_per_megapixel": "restoring alone, without files, over 10^6 pixels",
 }
 """What is measured, in the order of the tables."""

@@ -200,7 +200,7 @@ def test_every_command_runs(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         (["predict", "--precision", "float16"], "float32 or bfloat16"),
         (["train", "--side", "40", "--side", "32"], "too small"),
@@ -210,6 +210,6 @@ def test_every_command_runs(command, tmp_path):
         (["blur", "--json", "no_such/figures.json"], "its folder does not exist"),
     ],
 )
-def test_wrong_usage_is_told_in_a_sentence(command, told):
+def test_wrong_usage_is_one_sentence(command, message):
     result = CliRunner().invoke(benchmark.app, command)
-    assert result.exit_code == 2 and told in result.output
+    assert result.exit_code == 2 and message in result.output

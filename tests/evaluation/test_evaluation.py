@@ -187,7 +187,7 @@ def test_other_programs_pictures_are_found_by_their_stem(tmp_path):
         plan(pairs, [], folders, tmp_path / "results", SETTINGS)
 
 
-def test_kernels_that_are_larger_than_what_is_looked_for_are_told(tmp_path):
+def test_kernels_that_are_larger_than_the_given_size_are_reported(tmp_path):
     pictures(tmp_path, "a.png")
     (tmp_path / "kernels").mkdir()
     np.save(tmp_path / "kernels" / "a.npy", np.full((1, 15), 1 / 15))

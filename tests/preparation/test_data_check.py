@@ -196,7 +196,7 @@ def test_the_nearest_earlier_one_is_found_across_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "told"),
+    ("kernel", "message"),
     [
         (np.full((4, 4), 1 / 16), "odd"),
         (np.full((3, 5), 1 / 15), "square"),
@@ -209,9 +209,9 @@ def test_the_nearest_earlier_one_is_found_across_blocks(monkeypatch):
         (np.eye(7, dtype=np.float32) / 7, None),
     ],
 )
-def test_what_a_kernel_is(kernel, told):
+def test_what_a_kernel_is(kernel, message):
     fault = kernel_fault(kernel)
-    assert fault is None if told is None else told in fault
+    assert fault is None if message is None else message in fault
 
 
 def test_work_side_by_side_keeps_the_order_and_runs_ahead_a_little_only():
@@ -229,17 +229,17 @@ def test_work_side_by_side_keeps_the_order_and_runs_ahead_a_little_only():
 
 
 @pytest.mark.parametrize(
-    ("folders", "told"),
+    ("folders", "message"),
     [
         ((), "there are no pictures"),
         (("blurred",), "has only blurred/"),
         (("train",), "has train/ but not validation/"),
     ],
 )
-def test_what_is_no_data_set_is_refused(tmp_path, folders, told):
+def test_what_is_no_data_set_is_refused(tmp_path, folders, message):
     for folder in folders:
         photos(tmp_path / folder, 1)
     code, said = run(tmp_path)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
     code, said = run(tmp_path / "nowhere")
     assert code == 2 and "no such folder" in said
