@@ -1,7 +1,16 @@
 """The methods by name, and how one of them restores a picture.
 
-There are three kinds: methods that get the true kernel (NON_BLIND), methods that
-estimate it (BLIND), and `deblurgan`, which needs none. `blurred` is the input itself.
+Nine methods, of four kinds:
+
+blurred                the input itself
+deblurgan              the network of a model file, which needs no kernel (`network`)
+richardson_lucy        NON_BLIND, they get the true kernel: `deconvolution.classical`
+regularized_filter
+wiener
+blind_map              BLIND, they estimate the kernel: `deconvolution.blind`
+blind_variational
+blind_edge_prediction
+blind_power_spectrum
 """
 
 from __future__ import annotations

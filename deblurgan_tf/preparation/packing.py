@@ -105,7 +105,7 @@ def begin(folder: Path, plans: list[Plan]) -> None:
         sort_keys=False,
     )
     if path.exists():
-        if path.read_text(encoding="utf-8") != text:
+        if path.read_bytes() != text.encode():
             raise DataError(
                 f"{folder}: was made of other pictures or with other options; choose "
                 "another --name or --output, or delete this folder"

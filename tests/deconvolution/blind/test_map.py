@@ -91,7 +91,7 @@ def test_on_simplex_is_the_nearest_point():
     np.testing.assert_allclose(kernel_fit.on_simplex(expected), expected)
 
 
-def test_the_adjoint_of_gradients_is_one():
+def test_gradients_adjoint_is_the_adjoint_of_gradients():
     rng = np.random.default_rng(0)
     picture, edges = rng.normal(size=(7, 9)), rng.normal(size=(2, 7, 9))
     assert np.sum(gradients(picture) * edges) == pytest.approx(
