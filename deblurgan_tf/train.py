@@ -11,15 +11,6 @@ import typer
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
-from deblurgan_tf.errors import (
-    ConfigError,
-    DataError,
-    ModelError,
-    PictureError,
-    RunError,
-    WeightsUnavailable,
-    WorkFailed,
-)
 
 app = App()
 
@@ -56,44 +47,30 @@ def main(
     (with a checkpoint).
     """
     warnings.showwarning = _show_warning
-    # pydantic and TensorFlow take up to seconds to import: --help does without both,
-    # and a bad config without the second.
+    # pydantic and TensorFlow take up to seconds to import: --help needs neither, and a
+    # wrong config is found without TensorFlow.
     from deblurgan_tf import config as configs
 
-    try:
-        path = config or configs.experiment("plates_paper")
-        extra = [] if epochs is None else [f"train.epochs={epochs}"]
-        loaded = configs.load(path, [*(overrides or []), *extra])
-    except ConfigError as error:
-        say(f"error: {error}", "bold red")
-        raise typer.Exit(2) from None
+    path = config or configs.experiment("plates_paper")
+    extra = [] if epochs is None else [f"train.epochs={epochs}"]
+    loaded = configs.load(path, [*(overrides or []), *extra])
     import_tensorflow()
-    from deblurgan_tf.data import open_source
-    from deblurgan_tf.training.loop import describe, train
+    if dry_run:
+        from deblurgan_tf.data import open_source
+        from deblurgan_tf.training.dry_run import describe
 
-    try:
-        if dry_run:
-            print(describe(loaded, open_source(loaded)))
-            return
-        name = path.resolve().parent.name if path.name == "config.yaml" else path.stem
-        folder = run or Path("runs") / name
-        train(loaded, folder)
-        _list_results(folder)
-    except (
-        ConfigError,
-        DataError,
-        ModelError,
-        WeightsUnavailable,
-        RunError,
-        PictureError,
-    ) as error:
-        say(f"error: {error}", "bold red")
-        raise typer.Exit(2) from None
-    except WorkFailed as error:
-        say(f"error: {error}", "bold red")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        print(describe(loaded, open_source(loaded)))
+        return
+    from deblurgan_tf.training.loop import train
+
+    folder = run or Path("runs") / _experiment_name(path)
+    train(loaded, folder)
+    _list_results(folder)
+
+
+def _experiment_name(path: Path) -> str:
+    """The folder of a config.yaml, else the file's name without its ending."""
+    return path.resolve().parent.name if path.name == "config.yaml" else path.stem
 
 
 def _list_results(run: Path) -> None:
@@ -102,8 +79,8 @@ def _list_results(run: Path) -> None:
         "loss.png": "the losses and the validation",
         "generator.keras": "the best generator by validation",
         "log.jsonl": "the log",
-        "checkpoints": "to go on from, with a longer train.steps or train.epochs",
-        "samples": "the samples, step by step",
+        "checkpoints": "for a longer training: raise train.steps or train.epochs",
+        "samples": "the samples at several steps",
     }
     for name, meaning in results.items():
         if (run / name).exists():

@@ -148,14 +148,14 @@ def test_libraries_need_not_come_from_the_distributions_that_we_name(
     tmp_path, monkeypatch, missing
 ):
     """OpenCV may be installed as opencv-python; a checkout may have no metadata."""
-    version = importlib.metadata.version
+    version = provenance.installed_version
 
     def without(name):
         if missing is None or name in missing:
             raise importlib.metadata.PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(provenance, "version", without)
+    monkeypatch.setattr(provenance, "installed_version", without)
     code, said = run(
         "blur", photos(tmp_path / "in", 1), "--output", tmp_path / "out", *WEAK
     )

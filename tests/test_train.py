@@ -26,15 +26,20 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
+from deblurgan_tf import config as configs
 from deblurgan_tf import images, train
 from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.data import open_source
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.models.files import open_model
+from deblurgan_tf.storage.atomic import temporary_name
 from deblurgan_tf.training import loop as training
+from deblurgan_tf.training import plots
 from deblurgan_tf.training import run_folder as runs
-from deblurgan_tf.training.step import new_state
+from deblurgan_tf.training.distribution import Workers
+from deblurgan_tf.training.schedule import total_steps
+from deblurgan_tf.training.state import new_state
 from deblurgan_tf.training.validation import Validation
 
 # Everything that a resumed run could get wrong; no interval divides another.
@@ -114,6 +119,7 @@ def straight(experiment, tmp_path_factory):
 HANGING = """
 import time
 from deblurgan_tf import train
+from deblurgan_tf.storage.atomic import temporary_name
 from deblurgan_tf.training import run_folder as runs
 
 append = runs.append_log
@@ -123,7 +129,7 @@ def hang(run, record):
     if record["step"] == 4 and "generator" in record:
         with open(run / "log.jsonl", "a") as file:
             file.write('{"step": 6, "critic": 0.12')
-        partial = run / "checkpoints" / ".partial-00000006"
+        partial = temporary_name(run / "checkpoints" / "step-00000006")
         partial.mkdir()
         (partial / "state.index").write_bytes(b"half")
         print("hanging", flush=True)
@@ -136,7 +142,7 @@ train.app()
 
 @pytest.fixture(scope="module")
 def killed(experiment, tmp_path_factory):
-    """The same run, killed after step 4 and gone on with by the same command."""
+    """The same run, killed after step 4 and resumed by the same command."""
     run = tmp_path_factory.mktemp("killed")
     arguments = ["--config", str(experiment), "--run", str(run)]
     first = subprocess.Popen(
@@ -252,7 +258,7 @@ def test_tensorboard_has_every_number_of_the_log_and_the_samples(straight):
 
 
 def test_the_validation_in_the_log_is_that_of_the_saved_generator(straight):
-    config = training.configs.load(straight.path / "config.yaml")
+    config = configs.load(straight.path / "config.yaml")
     records = [x for x in runs.read_log(straight.path) if "psnr" in x]
     best = max(records, key=lambda record: record["psnr"])
     generator = keras.models.load_model(straight.path / "generator.keras")
@@ -340,8 +346,8 @@ def drawn(monkeypatch):
 @pytest.fixture
 def quick(drawn, monkeypatch):
     """The same without figures, which take longer than all the rest."""
-    monkeypatch.setattr(training.plots, "save_samples", lambda *_: None)
-    monkeypatch.setattr(training.plots, "redraw", lambda *_: None)
+    monkeypatch.setattr(plots, "save_samples", lambda *_: None)
+    monkeypatch.setattr(plots, "redraw", lambda *_: None)
     return drawn
 
 
@@ -417,7 +423,7 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     logged = [(x["step"], x["content"]) for x in runs.read_log(run)]
     assert logged == [(4, 2.5), (6, 5.5), (8, 7.5), (9, 9.0)]
     assert (run / "command.txt").read_text().count("command: ") == 2
-    assert training.configs.load(run / "config.yaml").train.steps == 9
+    assert configs.load(run / "config.yaml").train.steps == 9
 
 
 def test_other_intervals_after_a_stop_keep_the_means_of_the_log_right(quick):
@@ -483,7 +489,7 @@ def test_a_stop_writes_a_checkpoint_and_exits_with_the_signals_code(
     before, quick.after = signal.getsignal(number), stop
     result = quick_run(Path("run"))
     assert result.code == code
-    assert "stopped at step 4; the same command goes on" in result.text
+    assert "stopped at step 4; run the same command again to resume" in result.text
     assert checkpoints(Path("run")) == [3, 4]
     assert signal.getsignal(number) == before
     assert quick_run(Path("run")).code == 0
@@ -511,6 +517,79 @@ def test_weights_that_are_not_finite_are_not_written(quick):
     result = quick_run(Path("run"))
     assert result.code == 1 and "a weight became NaN" in result.text
     assert checkpoints(Path("run")) == [3]
+
+
+@pytest.mark.parametrize("how", ["a weight", "a loss"])
+def test_nan_is_found_before_samples_are_drawn(drawn, how):
+    def spoil(step):
+        if step == 2 and how == "a loss":
+            drawn.state.first_bad.assign([2, 0])
+        if step == 2:
+            weight = drawn.state.average.weights[0]
+            weight.assign(np.full(weight.shape, np.nan))
+
+    drawn.after = spoil
+    every = {"log": 5, "sample": 2, "validate": 5, "checkpoint": 5}
+    result = quick_run(Path("run"), data={"validation": 1}, every=every)
+    assert result.code == 1, result.text
+    assert f"error: {'the loss' if how == 'a loss' else how}" in result.text
+    assert "in step 2; the last checkpoint" in result.text
+    assert not Path("run/samples").exists()
+
+
+def test_a_worker_that_is_not_the_chief_changes_nothing_in_the_folder(
+    quick, monkeypatch
+):
+    run = Path("run")
+    assert quick_run(run, train={"steps": 3}).code == 0
+    (run / "checkpoints" / ".partial-00000004").mkdir()
+    temporary_name(run / "checkpoints" / "step-00000004").mkdir()
+    before = contents(run), sorted((run / "checkpoints").iterdir())
+
+    class Follower(Workers):
+        def __init__(self, strategy):
+            super().__init__(strategy)
+            self.chief = False
+
+    monkeypatch.setattr(training, "Workers", Follower)
+    result = quick_run(run, train={"steps": 6})
+    assert result.code == 0, result.text
+    assert len(quick.batches) == 6
+    assert (contents(run), sorted((run / "checkpoints").iterdir())) == before
+
+
+def test_the_chief_removes_what_a_killed_process_left(quick):
+    partial = temporary_name(Path("run/checkpoints/step-00000004"))
+    partial.mkdir(parents=True)
+    assert quick_run(Path("run")).code == 0
+    assert not partial.exists()
+
+
+def test_a_run_whose_set_up_fails_gets_no_config(quick, monkeypatch):
+    def fail(*_, **__):
+        raise DataError("no kernels")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "degradation", fail)
+        result = quick_run(Path("run"))
+    assert result.code == 2
+    assert "error: no kernels" in result.text
+    assert set(contents("run")) == {".lock"}
+    # So the same folder takes another config.
+    assert quick_run(Path("run"), train={"ema": 0.5}).code == 0
+
+
+@pytest.mark.parametrize("run", ["notes.txt", "notes.txt/run"])
+def test_a_run_that_cannot_be_written_is_found_before_the_work(
+    tmp_path, monkeypatch, run
+):
+    (tmp_path / "notes.txt").write_text("")
+    path = config_file(tmp_path)
+    monkeypatch.setattr(training, "open_source", None)  # the first piece of work
+    result = invoke("--config", path, "--run", run)
+    assert result.code == 2
+    (line,) = result.text.splitlines()
+    assert line.startswith(f"error: {run}: cannot be written")
 
 
 def test_a_second_training_in_the_same_folder_is_refused(quick):
@@ -588,12 +667,12 @@ def test_a_substitute_for_vgg19_is_announced_recorded_and_kept(
     recorded = yaml.safe_load((run / "content.yaml").read_text())
     assert recorded["used"] == {"l1": 2.0}
     assert "URL fetch failure" in recorded["why"]
-    assert training.configs.load(run / "config.yaml").loss.content == {"vgg19": 100.0}
+    assert configs.load(run / "config.yaml").loss.content == {"vgg19": 100.0}
     # Later the weights are there, but the run stays as it is.
     monkeypatch.setattr(keras.applications, "VGG19", None)
     result = quick_run(run, loss=loss, train={"steps": 7})
     assert result.code == 0
-    assert "goes on with its substitute" in result.text
+    assert "continues with its substitute" in result.text
     assert float(quick.content(tf.ones([1, 4, 4, 3]), tf.zeros([1, 4, 4, 3]))) == 2.0
     assert yaml.safe_load((run / "content.yaml").read_text()) == recorded
 
@@ -665,7 +744,7 @@ def test_a_picture_that_breaks_within_a_training_is_named_without_a_traceback(
     assert "error: photos/short.png: damaged or cut short" in result.text
 
 
-# What is told without training.
+# What a dry run prints.
 
 
 def test_a_dry_run_prints_config_models_and_data_and_creates_nothing(tmp_path):
@@ -675,7 +754,7 @@ def test_a_dry_run_prints_config_models_and_data_and_creates_nothing(tmp_path):
     assert result.code == 0
     printed, _, facts = result.text.partition("\n\n")
     expected = tiny(data={"count": 7, "batch": 4}, train={"steps": None, "epochs": 3})
-    assert training.configs.parse(yaml.safe_load(printed)) == expected
+    assert configs.parse(yaml.safe_load(printed)) == expected
     state = new_state(expected)
     assert facts.splitlines() == [
         f"generator: {state.generator.count_params():,} parameters",
@@ -709,13 +788,13 @@ def test_without_a_config_it_is_the_papers_experiment():
 )
 def test_the_steps_are_the_smaller_of_steps_and_epochs(limits, size, batch, steps):
     config = tiny(data={"batch": batch}, train=limits)
-    assert training.total_steps(config, SimpleNamespace(size=size)) == steps
+    assert total_steps(config, SimpleNamespace(size=size)) == steps
 
 
 def test_endless_data_need_steps():
     config = tiny(train={"steps": None, "epochs": 3})
     with pytest.raises(DataError, match=r"endless: give train\.steps"):
-        training.total_steps(config, SimpleNamespace(size=None))
+        total_steps(config, SimpleNamespace(size=None))
 
 
 # Validation on whole pictures.
@@ -802,7 +881,7 @@ def test_a_real_pair_of_the_gopro_set_is_validated_whole(tmp_path, quick, monkey
             target.symlink_to(REFERENCE / "gopro" / f"{name}_{number}.png")
     drawn = []
     monkeypatch.setattr(
-        training.plots,
+        plots,
         "save_samples",
         lambda run, step, triplets: drawn.extend(triplets),
     )
@@ -842,7 +921,7 @@ def test_a_training_starts_from_the_weights_of_another(tmp_path, quick):
     ("name", "expected"),
     [
         ("nothing", "model nothing: is no shipped model, run or file"),
-        ("plates", "train.start_from plates: has no layer of this generator's"),
+        ("plates", "train.start_from plates: none of its layers fits this generator"),
     ],
 )
 def test_a_start_that_does_not_fit_is_an_error_before_the_first_step(

@@ -15,7 +15,8 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.errors import MissingExtra
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.training.losses import content_loss
-from deblurgan_tf.training.step import make_train_step, new_state
+from deblurgan_tf.training.state import new_state
+from deblurgan_tf.training.step import make_train_step
 
 PAPER = "resnet"
 """The name of the paper's generator at full width with random weights."""

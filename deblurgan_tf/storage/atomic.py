@@ -11,6 +11,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+PREFIX = ".deblurgan-"
+LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary name beside `path`, then renames what it wrote.
@@ -47,9 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 def temporary_name(path: Path) -> Path:
     """A new hidden name in the folder of `path`, with the number of this process."""
-    return path.with_name(
-        f".deblurgan-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
-    )
+    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a number came from: the commit of the code and the machine."""
+"""Where a number comes from: versions, the commit of the code, the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import platform
 import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from deblurgan_tf import __version__
@@ -17,30 +18,31 @@ OPENCV = (
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
-"""The distributions of OpenCV, of which one is installed: all of them are `cv2`."""
+"""The packages of OpenCV, of which one is installed: all of them are `cv2`."""
+NOT_INSTALLED = "not installed"
 
 
-def versions(*distributions: str) -> dict[str, str]:
-    """The versions of those distributions that are installed, by their names.
+def version(package: str) -> str:
+    """The version of a package; NOT_INSTALLED where the system knows none.
 
-    A library may have come from another distribution than ours names, or lie in a
-    folder without metadata: such a one is left out. `deblurgan_tf` is always known,
-    also in a checkout that is not installed.
+    A package can run without being installed, from a checkout or under another name.
     """
-    found = {}
-    for name in distributions:
-        if name == "deblurgan_tf":
-            found[name] = __version__
-            continue
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    if package == "deblurgan_tf":
+        return __version__
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return NOT_INSTALLED
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those packages that are installed, by their names."""
+    found = {package: version(package) for package in packages}
+    return {name: text for name, text in found.items() if text != NOT_INSTALLED}
 
 
 def commit() -> str:
-    """The commit of the checkout that the code runs from, if it is one."""
+    """The commit of the checkout that the code runs from, or that there is none."""
     checkout = Path(__file__).resolve().parents[2]
     # An installed package may lie inside another project's repository.
     if not (checkout / ".git").exists():
@@ -55,12 +57,12 @@ def commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown (git cannot tell)"
+        return "unknown (git does not answer)"
     return found.stdout.strip()
 
 
 def machine() -> str:
-    """The processor's name, as far as the system tells it, and how many there are."""
+    """The processor's name, where the system has it, and the number of processors."""
     name = platform.processor() or platform.machine()
     described = Path("/proc/cpuinfo")
     if described.exists():

@@ -1,7 +1,7 @@
 """Several devices, several machines: one training on all of them.
 
-`data.batch` is what all replicas take together in one step, so N replicas give the
-training that one would. The engine is TensorFlow's (tf.distribute).
+`data.batch` is the number of samples of all replicas together in one step, so N
+replicas train as one would. The work is done by TensorFlow's tf.distribute.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from typing import Any
 
 import tensorflow as tf
@@ -21,8 +22,11 @@ def open_strategy(config: Config) -> tf.distribute.Strategy | None:
     """The strategy that `train.strategy` names; None for one device.
 
     auto: multi_worker where TF_CONFIG names several workers, mirrored where there are
-    several GPUs, else one. multi_worker waits until all workers are there. Call it
-    before the first operation. Raises ConfigError, naming the key and the way out.
+    several GPUs, else one. multi_worker waits until all workers have started. Call it
+    before TensorFlow's first operation.
+
+    Raises ConfigError where the devices or workers are not there, or cannot share the
+    batch equally.
     """
     name: str = config.train.strategy
     if name == "auto":
@@ -73,24 +77,36 @@ def _workers() -> list[str]:
         ) from None
 
 
-# What TensorFlow raises when a peer does not answer any more.
+# What TensorFlow raises when another worker does not answer any more.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
-    tf.errors.InternalError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+# An InternalError can be a fault of this worker's device, for example of cuDNN. It is a
+# fault of the connection only where its message names one of these.
+CONNECTION = re.compile(
+    r"grpc|recvbuf|heartbeat|coordination|connection reset|from peer|socket closed",
+    re.IGNORECASE,
+)
+
+
+def is_lost_worker(error: BaseException | None) -> bool:
+    """Whether TensorFlow raised it because another worker does not answer any more."""
+    if isinstance(error, tf.errors.InternalError):
+        return CONNECTION.search(error.message) is not None
+    return isinstance(error, LOST)
 
 
 class Workers:
     """The processes of a training, as one of them sees them: alone, or several.
 
-    A context: what TensorFlow raises inside it because a peer is gone becomes a
-    WorkFailed.
+    A context: what TensorFlow raises inside it because another worker is gone becomes
+    a WorkFailed.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy | None):
+    def __init__(self, strategy: tf.distribute.Strategy | None) -> None:
         self.chief = _is_chief(strategy)
         self.strategy: Any = None
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -100,11 +116,13 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, kind: type | None, error: Any, _: object) -> None:
-        if self.strategy is not None and isinstance(error, LOST):
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: object
+    ) -> None:
+        if self.strategy is not None and is_lost_worker(error):
             raise WorkFailed(
                 "another worker is gone; what was trained up to the last checkpoint is "
-                "kept. Start all workers again with the same command to go on"
+                "kept. Start all workers again with the same command to resume"
             ) from error
 
     def _summed(self, value: tf.Tensor) -> tf.Tensor:
@@ -113,13 +131,13 @@ class Workers:
         return self.strategy.reduce(total, each, axis=None)
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so. All wait for the last."""
+        """Whether the flag is true in any process. Each waits for all others."""
         if self.strategy is None:
             return flag
         return bool(self._sum(tf.constant(float(flag))) > 0.0)
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Waits until all processes have come here."""
         self.any(False)
 
     def check_same(self, what: str) -> None:
@@ -131,7 +149,7 @@ class Workers:
         numbers = tf.cast(tf.io.decode_raw(digest[:16], tf.uint16), tf.float64)
         count = self.strategy.num_replicas_in_sync
         totals = self._sum(tf.stack([numbers, tf.square(numbers)]))
-        # Numbers are equal where the mean of the squares is the square of the mean.
+        # All numbers are equal where the mean of the squares is the square of the mean.
         if bool(tf.reduce_any(totals[1] * count != tf.square(totals[0]))):
             raise WorkFailed(
                 "the workers do not have the same config, pictures and checkpoint: "

@@ -9,12 +9,14 @@ import tensorflow as tf
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam, each variable's update by one kernel of TensorFlow's.
 
-    The formula and the checkpoint are Keras's, which takes a dozen passes. It knows
-    no `amsgrad`, and dense gradients alone.
+    The formula and the checkpoint are those of Keras, whose own update takes a dozen
+    passes. It has no `amsgrad` and takes no sparse gradients.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
-        """Moves a variable and its moments one step on."""
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Updates a variable and its two moments."""
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         beta_1, beta_2 = (

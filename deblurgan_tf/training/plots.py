@@ -1,7 +1,7 @@
 """The paper's figures: loss curves, and blurred | restored | sharp over the training.
 
-All of them are made from what a run stores (log.jsonl, samples/*.npz), never from the
-training itself: `redraw(RUN)` makes them again.
+All of them are drawn from the files of a run (log.jsonl, samples/*.npz), never from
+the training itself: `redraw(RUN)` draws them again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from deblurgan_tf.training.run_folder import read_log, write_atomically
+from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.training.run_folder import read_log
 from deblurgan_tf.training.validation import Triplet
 
 COLUMNS = 6  # steps on the page over time
@@ -21,7 +22,7 @@ DPI = 100
 
 
 def save_samples(run: Path, step: int, triplets: list[Triplet]) -> None:
-    """Stores the fixed samples as they are restored at this step, and draws them."""
+    """Stores the samples of a step in RUN/samples as .npz, and draws them as .png."""
     folder = run / "samples"
     folder.mkdir(exist_ok=True)
     arrays = {
@@ -53,7 +54,10 @@ def redraw(run: Path) -> list[Path]:
 def samples_figure(
     triplets: list[Triplet], records: list[dict[str, Any]], step: int
 ) -> Figure:
-    """Rows of blurred | restored | sharp, the curves up to this step beside them."""
+    """A row blurred | restored | sharp for each triplet, and beside them the curves.
+
+    records: lines of the log up to `step`.
+    """
     height, width = triplets[0].sharp.shape[:2]
     column = 2.6
     row = column * height / width
@@ -76,10 +80,13 @@ def samples_figure(
 
 
 def progress_figure(stored: list[Path]) -> Figure:
-    """One page over time: blurred, restored at several steps, sharp; a row a sample."""
-    # Evenly spread over the training, the first and the last among them.
+    """A row for each sample: blurred, restored at several steps, sharp.
+
+    stored: the .npz files of `save_samples`, in the order of the steps.
+    """
+    # Evenly spaced over the training, the first and the last included.
     places = np.linspace(0, len(stored) - 1, min(COLUMNS, len(stored)))
-    chosen = [stored[int(round(place))] for place in places]
+    chosen = [stored[round(place)] for place in places]
     pages = []
     for path in chosen:
         with np.load(path, allow_pickle=False) as arrays:
@@ -109,7 +116,7 @@ def _draw_curves(figure: Any, records: list[dict[str, Any]]) -> None:
     names = [name for name in LOSSES if any(name in record for record in logged)]
     rows = len(names) + bool(measured)
     if rows == 0:
-        return  # samples that are drawn before the first line of the log
+        return  # the first samples may be older than the first line of the log
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
     axes = axes[:, 0]
     for axis, name in zip(axes, names, strict=False):

@@ -1,4 +1,4 @@
-"""A run's folder: it describes itself, and the same command again goes on in it.
+"""A run's folder: all that describes a training and all that it needs to resume.
 
 RUN/config.yaml, pictures.txt, command.txt, content.yaml, log.jsonl, checkpoints/,
 samples/, tensorboard/, loss.png, progress.png, generator.keras.
@@ -9,39 +9,43 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import platform
 import shlex
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import keras
+import numpy as np
 import tensorflow as tf
 import yaml
 
+from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
 from deblurgan_tf.config import Config
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import write_atomically, write_text
+from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
-from deblurgan_tf.training.step import State
+from deblurgan_tf.training.state import State
 
-KEPT_CHECKPOINTS = 2  # the second guards against a disk that lost the first
+KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
 
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Keeps a second process from training in the same folder; released on any end."""
+    """Makes the folder, and keeps other processes from training in it.
+
+    The lock ends with the process, however it ends. Raises RunError where another
+    process holds it, and where the folder cannot be made or written.
+    """
     if set(str(run)) & set("*?[]\\"):
         raise RunError(
             f"{run}: the path of a run may have none of * ? [ ] \\ in it, because "
             "TensorFlow finds no checkpoint there; choose another folder with --run"
         )
-    run.mkdir(parents=True, exist_ok=True)
-    with open(run / ".lock", "a") as file:
+    with _open_lock(run) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,9 +56,35 @@ def locked(run: Path) -> Iterator[None]:
         yield
 
 
+def _open_lock(run: Path) -> TextIO:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        return open(run / ".lock", "a")
+    except OSError as error:
+        raise RunError(
+            f"{run}: cannot be written ({error.strerror}: {error.filename}); choose "
+            "another folder with --run"
+        ) from None
+
+
+def remove_leftovers(run: Path) -> None:
+    """Removes what a process that was killed left half written.
+
+    Call it only in the process that holds the lock: otherwise another process may be
+    writing these files.
+    """
+    for folder in (run, run / "checkpoints", run / "samples"):
+        for leftover in folder.glob(LEFTOVERS):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+
+
 def check_unchanged(run: Path, config: Config) -> None:
-    """Raises RunError, naming the keys, if the config differs from the run's in more
-    than `every.*` and a longer `train.steps` or `train.epochs`.
+    """Raises RunError, naming the keys, if the config is not the run's.
+
+    Other values of `every.*` and a longer `train.steps` or `train.epochs` are allowed.
     """
     path = run / "config.yaml"
     if path.exists():
@@ -62,8 +92,10 @@ def check_unchanged(run: Path, config: Config) -> None:
 
 
 def check_same_pictures(run: Path, names: list[str]) -> None:
-    """Raises RunError if the run was begun with other pictures: their order, and so
-    the weights at the end, would not be those of a run that was never stopped.
+    """Raises RunError if the run began with other pictures.
+
+    Their order, and so the weights at the end, would not be those of a run that was
+    never stopped. names: of all pictures, see `Source.names`.
     """
     path = run / "pictures.txt"
     if not path.exists():
@@ -80,22 +112,19 @@ def check_same_pictures(run: Path, names: list[str]) -> None:
     ]
     if changes:
         raise RunError(
-            f"{run}: was begun with other pictures, listed in {path}; since then: "
-            f"{', '.join(changes)}. Put them back to go on, or name another folder "
-            "with --run to begin anew"
+            f"{run}: began with other pictures, listed in {path}; since then: "
+            f"{', '.join(changes)}. Put them back to resume, or name another folder "
+            "with --run to begin a new run"
         )
 
 
 def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> None:
     """Writes config.yaml and pictures.txt, and adds this command to command.txt."""
+    command = _describe_command(arguments)
     write_text(run / "config.yaml", configs.dump(config))
-    # A file's name may hold bytes that are not UTF-8.
-    text = "".join(f"{name}\n" for name in _lines(names)).encode(
-        errors="surrogateescape"
-    )
-    write_atomically(run / "pictures.txt", lambda file: file.write_bytes(text))
+    write_text(run / "pictures.txt", "".join(f"{name}\n" for name in _lines(names)))
     with open(run / "command.txt", "a", encoding="utf-8") as file:
-        file.write(_describe_command(arguments))
+        file.write(command)
 
 
 def _lines(names: list[str]) -> list[str]:
@@ -115,9 +144,9 @@ def _compare(run: Path, old: Config, new: Config) -> None:
     ]
     if changed:
         raise RunError(
-            f"{run}: was begun with another config; it differs in: "
-            f"{', '.join(changed)}. Give the old values to go on, or another folder "
-            "with --run to begin anew"
+            f"{run}: began with another config; it differs in: "
+            f"{', '.join(changed)}. Give the old values to resume, or another folder "
+            "with --run to begin a new run"
         )
 
 
@@ -134,11 +163,11 @@ def _describe_command(arguments: list[str]) -> str:
     ]
     lines = {
         "command": shlex.join(arguments),
-        "deblurgan_tf": version("deblurgan_tf"),
+        "deblurgan_tf": __version__,
         "commit": provenance.commit(),
         "tensorflow": tf.__version__,
-        "keras": version("keras"),
-        "numpy": version("numpy"),
+        "keras": keras.__version__,
+        "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": provenance.machine(),
         "devices": ", ".join(devices),
@@ -146,10 +175,11 @@ def _describe_command(arguments: list[str]) -> str:
     return "".join(f"{key}: {value}\n" for key, value in lines.items()) + "\n"
 
 
-# The content losses really used: a substitute for VGG19 must stay the same on resume.
+# The content losses that are used: a substitute for VGG19 must stay the same on resume.
 
 
 def read_content(run: Path) -> dict[str, float] | None:
+    """The content losses of the run and their weights; None for a new run."""
     path = run / "content.yaml"
     if not path.exists():
         return None
@@ -157,6 +187,9 @@ def read_content(run: Path) -> dict[str, float] | None:
 
 
 def write_content(run: Path, used: dict[str, float], why: str) -> None:
+    """Notes the content losses of a new run; what is noted stays."""
+    if (run / "content.yaml").exists():
+        return
     text = yaml.safe_dump({"used": used, "why": why}, sort_keys=False)
     write_text(run / "content.yaml", text)
 
@@ -165,16 +198,18 @@ def write_content(run: Path, used: dict[str, float], why: str) -> None:
 
 
 def append_log(run: Path, record: dict[str, Any]) -> None:
+    """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
     with open(run / "log.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(record, allow_nan=False) + "\n")
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
+    """The whole lines of log.jsonl; none where there is no log."""
     return read_lines(run / "log.jsonl")
 
 
 def cut_log(run: Path, step: int) -> None:
-    """Drops what was logged after the step, and half a line."""
+    """Removes what was logged after the step, and half a line."""
     kept = [record for record in read_log(run) if record["step"] <= step]
     text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
     write_text(run / "log.jsonl", text)
@@ -189,40 +224,27 @@ def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> P
     folder.mkdir(exist_ok=True)
     step = int(state.step)
     path = folder / f"step-{step:08d}"
-    partial = folder / f".partial-{step:08d}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    state.checkpoint().write(str(partial / "state"))
-    (partial / "state.json").write_text(json.dumps({"step": step, "best": best}))
-    for file in (*partial.iterdir(), partial):
-        _flush(file)
-    if path.exists():
-        shutil.rmtree(path)
-    os.replace(partial, path)
-    _flush(folder)
+
+    def write(partial: Path) -> None:
+        partial.mkdir()
+        state.checkpoint().write(str(partial / "state"))
+        (partial / "state.json").write_text(json.dumps({"step": step, "best": best}))
+        if path.exists():
+            shutil.rmtree(path)
+
+    write_atomically(path, write)
     for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old)
     return path
 
 
-def _flush(path: Path) -> None:
-    """Asks the system to put a file or folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def latest_checkpoint(run: Path) -> Path | None:
-    """The newest whole checkpoint; what a killed process left half is removed."""
-    folder = run / "checkpoints"
-    for partial in folder.glob(".partial-*"):
-        shutil.rmtree(partial)
-    return max(folder.glob("step-*"), default=None)
+    """The newest whole checkpoint; None where there is none."""
+    return max((run / "checkpoints").glob("step-*"), default=None)
 
 
 def checkpoint_step(path: Path) -> int:
+    """The step after which a checkpoint was written."""
     return int(path.name.removeprefix("step-"))
 
 
@@ -231,9 +253,10 @@ def restore_checkpoint(path: Path, state: State) -> dict[str, float] | None:
 
     Raises RunError if the checkpoint is damaged or belongs to other models.
     """
+    checkpoint = state.checkpoint()
     try:
-        stored = json.loads((path / "state.json").read_text())
-        state.checkpoint().read(str(path / "state")).assert_consumed()
+        best = json.loads((path / "state.json").read_text())["best"]
+        checkpoint.read(str(path / "state")).assert_consumed()
     # TensorFlow's reader and Keras's loading raise errors of many kinds.
     except (
         tf.errors.OpError,
@@ -245,7 +268,7 @@ def restore_checkpoint(path: Path, state: State) -> dict[str, float] | None:
     ) as error:
         raise RunError(
             f"{path}: cannot be restored ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Remove this folder to go on from the "
+            f"{str(error).splitlines()[0]}). Remove this folder to resume from the "
             "checkpoint before it"
         ) from error
-    return stored["best"]
+    return best

@@ -1,14 +1,14 @@
-"""The state of a training and one step of it.
+"""One training step, from a batch of sharp pictures to the new weights.
 
-Everything that must survive a restart is a field of `State`; the step is a function of
-the state, the batch and the seeds in it, so a resumed run equals an uninterrupted one.
+Read it from the top: each function stands below the one that calls it, in the order of
+the work: degrade, generator forward, critic updates, generator update, note, average.
+A step is a function of the state, the batch and the seeds in it, so a resumed training
+ends with the same weights as one that was never stopped.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
@@ -23,119 +23,32 @@ from deblurgan_tf.blur.degradation import (
 from deblurgan_tf.blur.seeds import sample_seeds, uniform
 from deblurgan_tf.config import Config
 from deblurgan_tf.images import to_float
-from deblurgan_tf.models.deblurgan import build_critic, build_generator
 from deblurgan_tf.models.layers import dropout_seeds
-from deblurgan_tf.models.unrolled import is_staged, stages
+from deblurgan_tf.models.unrolled_losses import TrainingForward, training_forward
 from deblurgan_tf.training.losses import (
     ADVERSARIAL,
     Adversarial,
+    ContentLoss,
     gradient_penalty,
-    guesses_loss,
-    kernels_loss,
 )
 from deblurgan_tf.training.optimizer import FusedAdam
+from deblurgan_tf.training.state import State
 
-ALPHA_SALT = 1004  # seeds of the penalty's interpolation, see blur.py
+ALPHA_SALT = 1004  # seeds of the penalty's interpolation, see blur/degradation.py
 
-
+Batch = dict[str, tf.Tensor]
 Losses = dict[str, tf.Tensor]
 
 
-@dataclass
-class State:
-    """Networks, optimisers, the generator's moving average and the steps done."""
+class Recipe(NamedTuple):
+    """What a step reads beside the state and the batch; it never changes."""
 
-    generator: keras.Model
-    average: keras.Model  # EMA of the generator, always float32: what is used later
-    generator_optimizer: FusedAdam
-    critic: keras.Model | None
-    critic_optimizer: FusedAdam | None
-    step: tf.Variable
-    sums: tf.Variable  # of each loss since the last line of the log
-    first_bad: tf.Variable  # (step, number of the loss) that was not finite; -1: none
-
-    @property
-    def loss_names(self) -> tuple[str, ...]:
-        """The names of the losses, in the order of `sums`."""
-        return loss_names(self.critic is not None, is_staged(self.generator))
-
-    def checkpoint(self) -> tf.train.Checkpoint:
-        """All of the state, for saving and strict restoring."""
-        parts = {
-            "generator": self.generator,
-            "average": self.average,
-            "generator_optimizer": self.generator_optimizer,
-            "step": self.step,
-            "sums": self.sums,
-        }
-        if self.critic is not None:
-            parts |= {
-                "critic": self.critic,
-                "critic_optimizer": self.critic_optimizer,
-            }
-        return tf.train.Checkpoint(**parts)
-
-
-def loss_names(critic: bool, staged: bool) -> tuple[str, ...]:
-    """The losses of a training: with a critic, with a generator that finds kernels."""
-    return (
-        *(("critic", "penalty") if critic else ()),
-        "content",
-        *(("adversarial",) if critic else ()),
-        *(("guesses", "kernels") if staged else ()),
-        "generator",
-    )
-
-
-def new_state(config: Config, strategy: tf.distribute.Strategy | None = None) -> State:
-    """Networks initialised by the config's seed, optimisers built.
-
-    With a strategy, what is trained has a copy on each replica; the rest has one copy
-    in each process.
-    """
-    precision = config.train.precision
-    critic = critic_optimizer = None
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        generator = build_generator(config.model, config.seed, precision)
-        generator_optimizer = _adam(config, generator)
-        if config.loss.adversarial != "none":
-            critic = build_critic(config.model, config.seed + 1, precision)
-            critic_optimizer = _adam(config, critic)
-    average = build_generator(config.model, config.seed)
-    average.set_weights(generator.get_weights())
-    return State(
-        generator=generator,
-        average=average,
-        generator_optimizer=generator_optimizer,
-        critic=critic,
-        critic_optimizer=critic_optimizer,
-        step=tf.Variable(0, dtype=tf.int64, name="step"),
-        sums=tf.Variable(
-            tf.zeros(len(loss_names(critic is not None, is_staged(generator))))
-        ),
-        first_bad=tf.Variable([-1, -1], dtype=tf.int64),
-    )
-
-
-def _adam(config: Config, network: keras.Model) -> FusedAdam:
-    adam = FusedAdam(
-        learning_rate=config.train.learning_rate,
-        beta_1=config.train.betas[0],
-        beta_2=config.train.betas[1],
-        # PyTorch's, which the authors used; Keras's is 1e-7. (Keras adds it before
-        # the bias correction, PyTorch after: they differ in the first steps.)
-        epsilon=1e-8,
-    )
-    # Unbuilt optimisers would be restored late, and not at all by a strict restore.
-    adam.build(network.trainable_variables)
-    return adam
-
-
-def learning_rate(config: Config, step: tf.Tensor, total: int) -> tf.Tensor:
-    """The rate of a step counted from 0: constant, then linear, 0 after the last."""
-    start = config.train.decay_from * total
-    left = (total - tf.cast(step, tf.float32)) / max(total - start, 1.0)
-    return config.train.learning_rate * tf.clip_by_value(left, 0.0, 1.0)
+    config: Config
+    degradation: Degradation
+    content: ContentLoss
+    forward: TrainingForward
+    opponent: Opponent | None
+    strategy: tf.distribute.Strategy | None
 
 
 class Opponent(NamedTuple):
@@ -149,178 +62,220 @@ class Opponent(NamedTuple):
 def make_train_step(
     config: Config,
     state: State,
-    content: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    content: ContentLoss,
     degradation: Degradation,
     total_steps: int,
     strategy: tf.distribute.Strategy | None = None,
-) -> Callable[[dict[str, tf.Tensor]], Losses]:
-    """The compiled step: batch -> losses, with the state moved on by one step.
+) -> Callable[[Batch], Losses]:
+    """The compiled step: takes a batch, changes the state, returns the losses.
 
-    With a strategy the batch holds each replica's share of it, and the update is that
-    of the whole: the mean of the gradients of equal shares.
-
-    A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3), `paired`, bool (N,), and
-    `position`, int64 (N,), the number of each sample in the whole training. A sample
-    that is not paired is blurred here.
+    A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3); `paired`, bool (N,): where
+    False, the sample is blurred here; and `position`, int64 (N,): the number of each
+    sample in the whole training. With a strategy, a batch holds each replica's share,
+    all of one size, and the gradient is the mean of the replicas' gradients.
     """
     opponent = None
     if state.critic is not None and state.critic_optimizer is not None:
         losses = ADVERSARIAL[config.loss.adversarial]
         opponent = Opponent(state.critic, state.critic_optimizer, losses)
-
-    rounds = stages(state.generator) if is_staged(state.generator) else []
-    forward = state.generator
-    if rounds:
-        outputs = [forward.output]
-        for stage in rounds:
-            outputs += [forward.get_layer(name).output for name in stage[:2]]
-        forward = keras.Model(forward.input, outputs)
-
-    def pair(batch: dict[str, tf.Tensor], seeds: tf.Tensor) -> Degraded:
-        sharp = to_float(batch["sharp"])
-        made = training_pairs(sharp, degradation, seeds)
-        given = (to_float(batch["blurred"]), sharp)
-        given = cut_margin(given, degradation.margin, seeds)
-        paired = batch["paired"][:, None, None, None]
-        return Degraded(
-            tf.where(paired, given[0], made.blurred),
-            tf.where(paired, given[1], made.sharp),
-            made.kernels,
-            made.invariant & ~batch["paired"],
-        )
-
-    def stage_losses(
-        found: list[tf.Tensor], true: Degraded
-    ) -> tuple[Losses, tf.Tensor]:
-        """How good guesses and kernels are, and their weighted sum."""
-        factors = [stage[2] for stage in rounds]
-        guesses = list(zip(found[::2], factors, strict=True))
-        kernels = list(zip(found[1::2], factors, strict=True))
-        losses = {
-            "guesses": guesses_loss(guesses, true.sharp),
-            "kernels": kernels_loss(kernels, true.kernels, true.invariant),
-        }
-        weights = {"guesses": config.loss.guesses, "kernels": config.loss.kernels}
-        return losses, tf.add_n([weights[name] * losses[name] for name in losses])
-
-    def critic_step(
-        opponent: Opponent, sharp: tf.Tensor, restored: tf.Tensor, alpha: tf.Tensor
-    ) -> Losses:
-        def score(pictures: tf.Tensor) -> tf.Tensor:
-            return opponent.critic(pictures, training=True)
-
-        with tf.GradientTape() as tape:
-            # One pass for both: instance normalisation keeps the samples apart.
-            both = score(tf.concat([sharp, restored], 0))
-            critic_loss = opponent.losses.critic(*tf.split(both, 2))
-            penalty = tf.constant(0.0)
-            if opponent.losses.has_penalty:
-                penalty = gradient_penalty(score, sharp, restored, alpha)
-            total = critic_loss + config.loss.penalty_weight * penalty
-        variables = opponent.critic.trainable_variables
-        update(opponent.optimizer, tape.gradient(total, variables), variables)
-        return {"critic": critic_loss, "penalty": penalty}
-
-    def generator_gradient(restored: tf.Tensor, sharp: tf.Tensor) -> tuple:
-        """Losses, and the gradient of their sum with respect to the restored batch."""
-        losses = {}
-        with tf.GradientTape() as tape:
-            tape.watch(restored)
-            total = losses["content"] = content(restored, sharp)
-            if opponent:
-                scores = opponent.critic(restored, training=True)
-                losses["adversarial"] = opponent.losses.generator(scores)
-                total += config.loss.adversarial_weight * losses["adversarial"]
-            losses["generator"] = total
-        return losses, tape.gradient(total, restored)
-
-    def update(optimizer: FusedAdam, gradients: list, variables: list) -> None:
-        """One step down the mean of all replicas' gradients, clipped as a whole."""
-        replica = tf.distribute.get_replica_context()
-        count = replica.num_replicas_in_sync
-        if config.train.clip_norm is not None:
-            # Not by Keras, which would clip each replica's own.
-            if count > 1:
-                mean = tf.distribute.ReduceOp.MEAN
-                gradients = replica.all_reduce(mean, gradients)
-            gradients, _ = tf.clip_by_global_norm(gradients, config.train.clip_norm)
-        if count > 1:
-            # Keras adds up what the replicas give.
-            gradients = [gradient / count for gradient in gradients]
-        optimizer.apply(gradients, variables)
-
-    def update_average() -> None:
-        # A short training would keep its random start; the average warms up.
-        step = tf.cast(state.step, tf.float32)
-        decay = tf.minimum(config.train.ema, (1.0 + step) / (10.0 + step))
-        for mean, value in zip(
-            state.average.weights, state.generator.weights, strict=True
-        ):
-            mean.assign(mean + (1.0 - decay) * (value - mean))
-
-    def note(losses: Losses) -> None:
-        """Adds the losses to the sums, and remembers the first that is not finite."""
-        values = tf.stack([losses[name] for name in state.loss_names])
-        state.sums.assign_add(values)
-        bad = ~tf.math.is_finite(values)
-        number = tf.argmax(tf.cast(bad, tf.int32))
-        is_first = tf.reduce_any(bad) & (state.first_bad[0] < 0)
-        now = tf.stack([state.step + 1, number])
-        state.first_bad.assign(tf.where(is_first, now, state.first_bad))
-
-    def replica_step(batch: dict[str, tf.Tensor]) -> Losses:
-        seeds = sample_seeds(config.seed, batch["position"])
-        pairs = pair(batch, seeds)
-        sharp = pairs.sharp
-
-        further: Losses = {}
-        with tf.GradientTape() as tape, dropout_seeds(seeds):
-            found = forward(pairs.blurred, training=True)
-            restored, aside = found, tf.constant(0.0)
-            if rounds:
-                restored = found[0]
-                further, aside = stage_losses(found[1:], pairs)
-        losses = {}
-        if opponent:
-            alphas = uniform(seeds, config.train.critic_steps, ALPHA_SALT)
-            losses = {"critic": tf.constant(0.0), "penalty": tf.constant(0.0)}
-            # Replicas cannot meet inside a loop of TensorFlow's.
-            turns = range if strategy else tf.range
-            # The critic learns several times from the same restored batch.
-            for turn in turns(config.train.critic_steps):
-                losses = critic_step(opponent, sharp, restored, alphas[:, turn])
-        more, upstream = generator_gradient(restored, sharp)
-        losses = losses | more | further
-        losses["generator"] += aside
-
-        # The generator ran once: its gradient goes on from that of the restored batch.
-        variables = state.generator.trainable_variables
-        gradients = tape.gradient(
-            [restored, aside],
-            variables,
-            output_gradients=[upstream, tf.ones_like(aside)],
-        )
-        update(state.generator_optimizer, gradients, variables)
-        return losses
+    forward = training_forward(state.generator)
+    recipe = Recipe(config, degradation, content, forward, opponent, strategy)
 
     @tf.function
-    def train_step(batch: dict[str, tf.Tensor]) -> Losses:
-        rate = learning_rate(config, state.step, total_steps)
-        state.generator_optimizer.learning_rate.assign(rate)
-        if opponent:
-            opponent.optimizer.learning_rate.assign(rate)
-        if strategy is None:
-            losses = replica_step(batch)
-        else:
-            of_each = strategy.run(replica_step, (batch,))
-            mean = tf.distribute.ReduceOp.MEAN
-            losses = {
-                name: strategy.reduce(mean, value, axis=None)
-                for name, value in of_each.items()
-            }
-        note(losses)
-        update_average()
+    def train_step(batch: Batch) -> Losses:
+        set_learning_rate(recipe, state, total_steps)
+        losses = on_each_replica(recipe, state, batch)
+        note(state, losses)
+        update_average(recipe, state)
         state.step.assign_add(1)
         return losses
 
     return train_step
+
+
+def set_learning_rate(recipe: Recipe, state: State, total_steps: int) -> None:
+    """Gives both optimisers the learning rate of this step."""
+    rate = learning_rate(recipe.config, state.step, total_steps)
+    state.generator_optimizer.learning_rate.assign(rate)
+    if recipe.opponent:
+        recipe.opponent.optimizer.learning_rate.assign(rate)
+
+
+def learning_rate(config: Config, step: tf.Tensor, total: int) -> tf.Tensor:
+    """The rate of a step counted from 0: constant, then linear, 0 after the last."""
+    start = config.train.decay_from * total
+    left = (total - tf.cast(step, tf.float32)) / max(total - start, 1.0)
+    return config.train.learning_rate * tf.clip_by_value(left, 0.0, 1.0)
+
+
+def on_each_replica(recipe: Recipe, state: State, batch: Batch) -> Losses:
+    """Updates the networks on each replica; the losses are the replicas' mean."""
+
+    def update(share: Batch) -> Losses:
+        return update_networks(recipe, state, share)
+
+    if recipe.strategy is None:
+        return update(batch)
+    each = recipe.strategy.run(update, (batch,))
+    mean = tf.distribute.ReduceOp.MEAN
+    return {
+        name: recipe.strategy.reduce(mean, value, axis=None)
+        for name, value in each.items()
+    }
+
+
+def update_networks(recipe: Recipe, state: State, batch: Batch) -> Losses:
+    """Updates critic and generator by the samples of one replica."""
+    seeds = sample_seeds(recipe.config.seed, batch["position"])
+    pairs = degrade_batch(recipe, batch, seeds)
+    forwarded = generator_forward(recipe, pairs, seeds)
+    losses = critic_updates(recipe, pairs.sharp, forwarded.restored, seeds)
+    return losses | generator_update(recipe, state, pairs.sharp, forwarded)
+
+
+def degrade_batch(recipe: Recipe, batch: Batch, seeds: tf.Tensor) -> Degraded:
+    """The pairs to train on: given ones as they are, else the sharp picture blurred."""
+    sharp = to_float(batch["sharp"])
+    made = training_pairs(sharp, recipe.degradation, seeds)
+    given = (to_float(batch["blurred"]), sharp)
+    given = cut_margin(given, recipe.degradation.margin, seeds)
+    paired = batch["paired"][:, None, None, None]
+    return Degraded(
+        tf.where(paired, given[0], made.blurred),
+        tf.where(paired, given[1], made.sharp),
+        made.kernels,
+        made.invariant & ~batch["paired"],
+    )
+
+
+class Forwarded(NamedTuple):
+    """What `generator_forward` leaves for the updates."""
+
+    tape: tf.GradientTape  # from the generator's weights to the next two
+    restored: tf.Tensor  # (N, H, W, 3) in [-1, 1]
+    own_total: tf.Tensor  # the weighted sum of `own`; 0 where there are none
+    own: Losses  # the generator's own losses, see models.unrolled_losses
+
+
+def generator_forward(recipe: Recipe, pairs: Degraded, seeds: tf.Tensor) -> Forwarded:
+    """Restores the batch once, for the critic's updates and the generator's."""
+    loss = recipe.config.loss
+    weights = {"guesses": loss.guesses, "kernels": loss.kernels}
+    own_total = tf.constant(0.0)
+    with tf.GradientTape() as tape, dropout_seeds(seeds):
+        restored, own = recipe.forward(pairs)
+        if own:
+            own_total = tf.add_n([weights[name] * own[name] for name in own])
+    return Forwarded(tape, restored, own_total, own)
+
+
+def critic_updates(
+    recipe: Recipe, sharp: tf.Tensor, restored: tf.Tensor, seeds: tf.Tensor
+) -> Losses:
+    """Updates the critic several times on the same batch; returns its last losses."""
+    if recipe.opponent is None:
+        return {}
+    count = recipe.config.train.critic_steps
+    alphas = uniform(seeds, count, ALPHA_SALT)
+    losses = {"critic": tf.constant(0.0), "penalty": tf.constant(0.0)}
+    # Replicas cannot exchange gradients inside a loop that TensorFlow runs.
+    repeat = range if recipe.strategy else tf.range
+    for number in repeat(count):
+        losses = critic_update(
+            recipe, recipe.opponent, sharp, restored, alphas[:, number]
+        )
+    return losses
+
+
+def critic_update(
+    recipe: Recipe,
+    opponent: Opponent,
+    sharp: tf.Tensor,
+    restored: tf.Tensor,
+    alpha: tf.Tensor,
+) -> Losses:
+    """One update of the critic. alpha: (N,), see `gradient_penalty`."""
+
+    def score(pictures: tf.Tensor) -> tf.Tensor:
+        return opponent.critic(pictures, training=True)
+
+    with tf.GradientTape() as tape:
+        # One pass for both: instance normalisation keeps the samples apart.
+        both = score(tf.concat([sharp, restored], 0))
+        critic_loss = opponent.losses.critic(*tf.split(both, 2))
+        penalty = tf.constant(0.0)
+        if opponent.losses.has_penalty:
+            penalty = gradient_penalty(score, sharp, restored, alpha)
+        total = critic_loss + recipe.config.loss.penalty_weight * penalty
+    variables = opponent.critic.trainable_variables
+    gradients = tape.gradient(total, variables)
+    apply_gradients(recipe, opponent.optimizer, gradients, variables)
+    return {"critic": critic_loss, "penalty": penalty}
+
+
+def generator_update(
+    recipe: Recipe, state: State, sharp: tf.Tensor, forwarded: Forwarded
+) -> Losses:
+    """One update of the generator, against the critic as it is now."""
+    restored, own_total = forwarded.restored, forwarded.own_total
+    losses = {}
+    with tf.GradientTape() as tape:
+        tape.watch(restored)
+        total = losses["content"] = recipe.content(restored, sharp)
+        if recipe.opponent:
+            scores = recipe.opponent.critic(restored, training=True)
+            losses["adversarial"] = recipe.opponent.losses.generator(scores)
+            total += recipe.config.loss.adversarial_weight * losses["adversarial"]
+    upstream = tape.gradient(total, restored)
+
+    # The chain rule: the gradient at the restored batch goes back to the weights.
+    variables = state.generator.trainable_variables
+    gradients = forwarded.tape.gradient(
+        [restored, own_total],
+        variables,
+        output_gradients=[upstream, tf.ones_like(own_total)],
+    )
+    apply_gradients(recipe, state.generator_optimizer, gradients, variables)
+    return losses | forwarded.own | {"generator": total + own_total}
+
+
+def apply_gradients(
+    recipe: Recipe,
+    optimizer: FusedAdam,
+    gradients: list[tf.Tensor],
+    variables: list[keras.Variable],
+) -> None:
+    """One step down the mean of all replicas' gradients, clipped by its norm."""
+    replica = tf.distribute.get_replica_context()
+    count = replica.num_replicas_in_sync
+    clip_norm = recipe.config.train.clip_norm
+    if clip_norm is not None:
+        # Keras would clip each replica's own gradient, not their mean.
+        if count > 1:
+            mean = tf.distribute.ReduceOp.MEAN
+            gradients = replica.all_reduce(mean, gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+    if count > 1:
+        # Keras adds the gradients of all replicas.
+        gradients = [gradient / count for gradient in gradients]
+    optimizer.apply(gradients, variables)
+
+
+def note(state: State, losses: Losses) -> None:
+    """Adds the losses to the sums, and remembers the first that is not finite."""
+    values = tf.stack([losses[name] for name in state.loss_names])
+    state.sums.assign_add(values)
+    bad = ~tf.math.is_finite(values)
+    index = tf.argmax(tf.cast(bad, tf.int32))
+    is_first = tf.reduce_any(bad) & (state.first_bad[0] < 0)
+    now = tf.stack([state.step + 1, index])
+    state.first_bad.assign(tf.where(is_first, now, state.first_bad))
+
+
+def update_average(recipe: Recipe, state: State) -> None:
+    """Moves the average of the generator's weights towards the new ones."""
+    # The decay starts at 0.1, so that the random start is soon forgotten.
+    step = tf.cast(state.step, tf.float32)
+    decay = tf.minimum(recipe.config.train.ema, (1.0 + step) / (10.0 + step))
+    for mean, value in zip(state.average.weights, state.generator.weights, strict=True):
+        mean.assign(mean + (1.0 - decay) * (value - mean))

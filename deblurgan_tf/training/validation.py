@@ -14,7 +14,7 @@ from deblurgan_tf.blur.seeds import VALIDATION, sample_seeds
 from deblurgan_tf.data import Item
 from deblurgan_tf.metrics import pixels as metrics
 
-# uint8 (H, W, 3) -> the same, as `Restorer.restore` does it: large ones in tiles.
+# uint8 (H, W, 3) -> the same shape, for example `Restorer.restore`
 Restore = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,9 +27,10 @@ class Triplet(NamedTuple):
 
 
 class Validation:
-    """The pictures that are set aside, blurred by kernels that never change."""
+    """The held-out pictures; each is blurred by a kernel that never changes."""
 
-    def __init__(self, items: list[Item], degradation: Degradation, seed: int):
+    def __init__(self, items: list[Item], degradation: Degradation, seed: int) -> None:
+        """Pairs among the items are taken as they are; `degradation` blurs the rest."""
         self.items = items
         self.degradation = degradation
         self.seeds = sample_seeds(seed, VALIDATION + np.arange(len(items)))
@@ -45,8 +46,8 @@ class Validation:
     def measure(self, restore: Restore) -> dict[str, float]:
         """Mean PSNR and SSIM, restored and blurred, over the pictures.
 
-        Equal pictures have no finite PSNR; they are left out of its mean, which is
-        100 dB where all are equal.
+        The PSNR of equal pictures is infinite: the mean leaves them out, and is 100 dB
+        where all are equal.
         """
         rows = [
             {

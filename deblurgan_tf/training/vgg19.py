@@ -21,16 +21,16 @@ MEANS_BGR = (103.939, 116.779, 123.68)
 class Vgg19Features:
     """Features of pictures after the activation of `block3_conv3`, divided by 127.5.
 
-    float32 (N, H, W, 3) in [-1, 1] -> (N, H // 4, W // 4, 256). The division gives the
-    features the scale they have for the authors' inputs in [-1, 1]. The pictures pass
-    through ImageNet's preprocessing first, which the authors leave out.
+    float32 (N, H, W, 3) in [-1, 1] -> (N, H // 4, W // 4, 256). The pictures pass
+    through ImageNet's preprocessing first, which the authors leave out. The division
+    gives the features the scale that they have for the authors' inputs in [-1, 1].
 
     weights: "imagenet" (Keras downloads 80 MB once) or a file: .npz with
     `block1_conv1/kernel`, `block1_conv1/bias`, ... or Keras's own .h5 file. "random"
-    is for benchmarks.
+    is for benchmarks. dtype: a Keras dtype policy. Raises WeightsUnavailable.
     """
 
-    def __init__(self, weights: str = "imagenet", dtype: str = "float32"):
+    def __init__(self, weights: str = "imagenet", dtype: str = "float32") -> None:
         self.network = _network(dtype)
         if weights == "imagenet":
             _download(self.network)
@@ -39,19 +39,20 @@ class Vgg19Features:
         self.network.trainable = False
 
     def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
+        """The features of pictures, see the class."""
         bgr = (tf.reverse(pictures, [-1]) + 1.0) * 127.5 - tf.constant(MEANS_BGR)
         return tf.cast(self.network(bgr, training=False), tf.float32) / 127.5
 
 
 def _network(dtype: str) -> keras.Model:
-    with_dtype = keras.config.dtype_policy()
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:
         vgg19 = keras.applications.VGG19(
             include_top=False, weights=None, input_shape=(None, None, 3)
         )
     finally:
-        keras.config.set_dtype_policy(with_dtype)
+        keras.config.set_dtype_policy(before)
     return keras.Model(vgg19.inputs, vgg19.get_layer(LAYER).output, name="vgg19")
 
 
@@ -96,7 +97,7 @@ def _read(network: keras.Model, path: Path) -> None:
 
 
 def _from_npz(path: Path) -> dict[str, np.ndarray]:
-    # np.load leaves a file that it opened itself open when the archive is broken.
+    # When the archive is damaged, np.load does not close a file that it opened itself.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return {key: file[key] for key in file.files if key.startswith("block")}
 
@@ -105,7 +106,7 @@ def _from_h5(path: Path) -> dict[str, np.ndarray]:
     """Keras's `vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5`."""
     arrays = {}
 
-    # Later versions of Keras 2 put a group of the layer's name into each group.
+    # Later versions of Keras 2 nest a second group of the layer's name in the first.
     def keep(name: str, values: h5py.Group | h5py.Dataset) -> None:
         layer = name.split("/")[0]
         if layer.startswith("block") and isinstance(values, h5py.Dataset):

@@ -1,4 +1,4 @@
-"""N replicas train as one does; a worker that is gone loses nothing."""
+"""N replicas train as one does; nothing is lost with a worker that is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 from helpers.trainings import tiny
 from helpers.workers import config_file, ended, free_ports, pair, start, wait_for
 
-from deblurgan_tf.errors import ConfigError
+from deblurgan_tf.errors import ConfigError, WorkFailed
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.distribution import Workers, _is_chief, open_strategy
 
@@ -46,7 +46,7 @@ def test_one_stays_one_whatever_the_environment_says(monkeypatch):
     assert asked(monkeypatch, "one", {"cluster": CLUSTER}) is None
 
 
-def test_multi_worker_without_other_workers_tells_how_to_name_them(monkeypatch):
+def test_multi_worker_without_other_workers_shows_how_to_name_them(monkeypatch):
     alone = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
     for environment in (None, alone):
         with pytest.raises(ConfigError, match="names no other worker.*TF_CONFIG="):
@@ -91,6 +91,47 @@ def test_a_process_that_trains_alone_agrees_with_itself():
     with pytest.raises(tf.errors.UnavailableError), workers:
         # Only with peers is this the loss of one.
         raise tf.errors.UnavailableError(None, None, "")
+
+
+def with_peers():
+    """Workers that have a strategy of several processes."""
+    workers = Workers(None)
+    workers.strategy = object()
+    return workers
+
+
+GRPC = "Additional GRPC error information from remote target /job:worker/task:1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.UnavailableError(None, None, "Collective ops is aborted by: ..."),
+        tf.errors.DeadlineExceededError(None, None, "timeout"),
+        tf.errors.InternalError(None, None, f"Stream removed\n{GRPC}"),
+        tf.errors.InternalError(None, None, "Connection reset by peer"),
+    ],
+)
+def test_a_worker_that_does_not_answer_is_reported_as_gone(error):
+    with pytest.raises(WorkFailed, match="another worker is gone"), with_peers():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.InternalError(None, None, "cuDNN launch failure : input shape"),
+        tf.errors.InternalError(
+            None, None, "Failed to launch [[{{node /job:worker/replica:0/task:0}}]]"
+        ),
+        tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+        ValueError("a bug"),
+    ],
+)
+def test_other_errors_of_a_worker_are_shown_as_they_are(error):
+    with pytest.raises(type(error)) as caught, with_peers():
+        raise error
+    assert caught.value is error
 
 
 # Several replicas.
@@ -139,15 +180,15 @@ def check_gradients(one, other):
 
 def check_outputs(one, other, mean=0.01):
     """The restored pictures after the last step differ by no grey level, on average by
-    less than a hundredth of one; more steps multiply what rounding began.
+    less than a hundredth of one. More steps enlarge the differences of rounding.
     """
     pictures = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1.0, 1.0)
     restored = [
         127.5 * tf.keras.models.load_model(run / "generator.keras")(pictures).numpy()
         for run in (one, other)
     ]
-    apart = np.abs(restored[0] - restored[1])
-    assert apart.mean() < mean and apart.max() < 0.5
+    difference = np.abs(restored[0] - restored[1])
+    assert difference.mean() < mean and difference.max() < 0.5
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +233,7 @@ def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path):
 
 @processes
 @pytest.mark.timeout(600)
-def test_two_processes_train_as_one_and_the_chief_alone_writes(alone, folder):
+def test_two_processes_train_as_one_and_only_the_chief_writes(alone, folder):
     for steps in (1, 6):
         config = config_file(folder / f"pair-{steps}.yaml", steps, "multi_worker")
         for code, output in ended(pair(config, folder / f"pair-{steps}")):

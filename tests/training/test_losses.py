@@ -1,6 +1,5 @@
 """Losses: closed forms, the gradient penalty's exact value, weighted sums."""
 
-import functools
 import math
 
 import numpy as np
@@ -8,16 +7,8 @@ import pytest
 import tensorflow as tf
 
 from deblurgan_tf.errors import WeightsUnavailable
-from deblurgan_tf.training.losses import (
-    ADVERSARIAL,
-    charbonnier,
-    content_loss,
-    gradient_penalty,
-    guesses_loss,
-    kernels_loss,
-    l1,
-    l2,
-)
+from deblurgan_tf.models.pixel_losses import charbonnier, l1, l2
+from deblurgan_tf.training.losses import ADVERSARIAL, content_loss, gradient_penalty
 
 SHARP = [[2.0, -1.0], [0.5, 3.0]]
 RESTORED = [[-2.0, 1.0], [0.0, 4.0]]
@@ -220,22 +211,3 @@ def test_content_without_vgg19_needs_no_weights_of_it():
 def test_content_with_vgg19_does_not_fall_back_in_silence():
     with pytest.raises(WeightsUnavailable, match="no/such/file.npz: there is no such"):
         content_loss({"vgg19": 100.0, "l1": 1.0}, "no/such/file.npz")
-
-
-def test_guesses_are_held_to_the_sharp_picture_in_their_sizes():
-    sharp = np.random.default_rng(0).uniform(-1, 1, (2, 8, 12, 3)).astype(np.float32)
-    small = sharp.reshape(2, 4, 2, 6, 2, 3).mean((2, 4))
-    padded = np.pad(small + 0.5, ((0, 0), (0, 3), (0, 1), (0, 0)))
-    loss = guesses_loss([(tf.constant(sharp), 1), (tf.constant(padded), 2)], sharp)
-    assert float(loss) == pytest.approx((0.001 + math.sqrt(0.25 + 1e-6)) / 2, rel=1e-4)
-
-
-def test_kernels_are_held_to_the_true_ones_where_these_are_known():
-    true = np.zeros((2, 9, 9), np.float32)
-    true[0, 4, 4] = true[1, 4, 8] = 1
-    found = np.zeros((2, 5, 5, 1), np.float32)
-    found[0, 2, 2] = 0.75  # the sum of what is apart: 0.25
-    found[1, 2, 0] = 1  # on the other side: 2
-    loss = functools.partial(kernels_loss, [(tf.constant(found), 2)], tf.constant(true))
-    assert float(loss(tf.constant([True, True]))) == pytest.approx(2.25 / 2)
-    assert float(loss(tf.constant([True, False]))) == pytest.approx(0.25 / 2)

@@ -11,7 +11,7 @@ OPTIONS = {"learning_rate": 1e-2, "beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-
 
 def _gradients():
     random = np.random.default_rng(0)
-    # Of very different sizes, and one that is nothing.
+    # Of very different sizes; the last one is zero.
     sizes = [1e-6, 1e-2, 1.0, 1e3, 0.0]
     return [random.normal(0, 1, (4, 5)) * np.array(sizes) for _ in range(6)]
 
@@ -25,7 +25,7 @@ def _moved(optimizer, rates):
     return values, optimizer
 
 
-def test_it_moves_as_kerass_does_and_keeps_the_same_moments():
+def test_its_updates_and_moments_are_those_of_keras():
     rates = [1e-2, 1e-2, 5e-3, 2e-3, 1e-3, 0.0]
     (found, fused), (expected, plain) = (
         _moved(kind(**OPTIONS), rates) for kind in (FusedAdam, keras.optimizers.Adam)

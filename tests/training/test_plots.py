@@ -18,7 +18,7 @@ COLOURS = {
 
 
 def triplet(shift=0, size=(24, 36)):
-    """Three pictures of one colour each; `shift` tells rows and steps apart."""
+    """Three pictures of one colour each; `shift` differs between rows and steps."""
     return Triplet(
         *(
             np.full((*size, 3), np.array(colour) + shift, np.uint8)
@@ -136,7 +136,7 @@ def test_a_training_without_a_critic_has_no_curves_of_it(tmp_path):
     assert {axis.get_ylabel() for axis in axes_of(figure)} == {"", "content"}
 
 
-def test_drawing_again_gives_the_same_pixels_from_the_log_alone(tmp_path):
+def test_drawing_again_from_the_files_gives_the_same_pixels(tmp_path):
     log(tmp_path, range(1, 9))
     for step in (2, 8):
         plots.save_samples(tmp_path, step, [triplet(shift=step)])

@@ -1,23 +1,28 @@
-"""A run's folder keeps everything, loses nothing, and refuses what does not fit."""
+"""A run's folder: what it stores, restores and refuses."""
 
 from __future__ import annotations
 
+import builtins
+import errno
+import importlib.metadata
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import yaml
 from helpers.trainings import tiny
 
+from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import spoken
 from deblurgan_tf.errors import RunError
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import temporary_name, write_atomically
 from deblurgan_tf.training import run_folder as runs
-from deblurgan_tf.training.step import new_state
+from deblurgan_tf.training.state import new_state
 
 # Files.
 
@@ -71,6 +76,17 @@ def test_a_run_describes_its_config_and_its_command(tmp_path):
     assert "CPU" in described["devices"] or "NVIDIA" in described["devices"]
 
 
+def test_a_checkout_that_is_not_installed_describes_itself_too(tmp_path, monkeypatch):
+    def unknown(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata.Distribution, "from_name", unknown)
+    began(tmp_path, tiny())
+    described = yaml.safe_load((tmp_path / "command.txt").read_text())
+    assert described["deblurgan_tf"] == __version__
+    assert described["keras"] == keras.__version__
+
+
 def test_each_command_of_a_run_is_added_to_the_earlier_ones(tmp_path):
     began(tmp_path, tiny())
     runs.begin(tmp_path, tiny(), [], ["train", "again"])
@@ -80,7 +96,7 @@ def test_each_command_of_a_run_is_added_to_the_earlier_ones(tmp_path):
 
 def test_other_pictures_are_refused_and_named(tmp_path):
     names = ["training/b.png", "training/two\nlines.png", "validation/a\udcff.png"]
-    runs.check_same_pictures(tmp_path, ["of a run that was not begun"])
+    runs.check_same_pictures(tmp_path, ["of a run that has not begun"])
     runs.begin(tmp_path, tiny(), names, ["train"])
     runs.check_same_pictures(tmp_path, names)
     with pytest.raises(RunError, match=r"1 new \(the first: training/c\.png\)"):
@@ -176,7 +192,7 @@ def test_a_run_without_a_log_has_an_empty_one(tmp_path):
 
 
 def test_a_log_takes_no_nan(tmp_path):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Out of range float values"):
         runs.append_log(tmp_path, {"step": 1, "generator": float("nan")})
     assert runs.read_log(tmp_path) == []
 
@@ -245,13 +261,33 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path, states):
     assert runs.latest_checkpoint(tmp_path).name == "step-00000010"
 
 
+def half_a_checkpoint(run):
+    """What a process that was killed while it saved leaves."""
+    partial = temporary_name(run / "checkpoints" / "step-00000099")
+    partial.mkdir(parents=True)
+    (partial / "state.index").write_bytes(b"half")
+    return partial
+
+
+def test_half_a_checkpoint_is_never_taken_and_asking_removes_nothing(saved):
+    # A worker that is not the chief asks too, while the chief removes or writes.
+    run, path = saved
+    partial = half_a_checkpoint(run)
+    assert runs.latest_checkpoint(run) == path
+    assert partial.is_dir()
+
+
 def test_what_a_killed_process_left_half_is_removed_and_never_taken(saved):
     run, path = saved
-    partial = run / "checkpoints" / ".partial-00000099"
-    partial.mkdir()
-    (partial / "state.index").write_bytes(b"half")
+    half_a_checkpoint(run)
+    (run / "samples").mkdir()
+    for name in ("generator.keras", "samples/step-00000030.npz"):
+        temporary_name(run / name).write_bytes(b"half")
+    runs.remove_leftovers(run)
     assert runs.latest_checkpoint(run) == path
     assert list((run / "checkpoints").iterdir()) == [path]
+    assert {x.name for x in run.iterdir()} == {"checkpoints", "samples"}
+    assert list((run / "samples").iterdir()) == []
 
 
 def test_a_new_run_has_no_checkpoint(tmp_path):
@@ -315,7 +351,7 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path):
         message = f"{tmp_path}: another process is training"
         with pytest.raises(RunError, match=message), runs.locked(tmp_path):
             pass
-        other.kill()  # as by SIGKILL: nothing is tidied up
+        other.kill()  # by SIGKILL: it cannot clean up
     # It is free again, and one holder of it keeps out the next.
     with (
         runs.locked(tmp_path),
@@ -333,6 +369,27 @@ def test_a_path_in_which_tensorflow_finds_no_checkpoint_is_refused(tmp_path):
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_below_a_file_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    for run in (tmp_path / "notes.txt", tmp_path / "notes.txt" / "run"):
+        message = f"{run}: cannot be written .*choose another folder with --run"
+        with pytest.raises(RunError, match=message), runs.locked(run):
+            pass
+
+
+@pytest.mark.parametrize("failing", [(Path, "mkdir"), (builtins, "open")])
+def test_a_path_that_cannot_be_written_is_refused(tmp_path, monkeypatch, failing):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "run")
+
+    monkeypatch.setattr(*failing, refuse)
+    with (
+        pytest.raises(RunError, match=r"cannot be written \(Permission denied: run\)"),
+        runs.locked(tmp_path / "run"),
+    ):
+        pass
 
 
 def test_a_lock_makes_the_folder_and_is_released_after_an_error(tmp_path):
@@ -360,7 +417,7 @@ def test_a_lock_makes_the_folder_and_is_released_after_an_error(tmp_path):
         (2 * 86400 + 3 * 3600 + 5 * 60 + 59, "2 days, 3:05 h"),
     ],
 )
-def test_times_are_spoken_as_people_read_them(seconds, text):
+def test_times_are_written_as_people_read_them(seconds, text):
     assert spoken(seconds) == text
 
 

@@ -12,13 +12,8 @@ from deblurgan_tf.images import to_float
 from deblurgan_tf.models.layers import dropout_seeds
 from deblurgan_tf.models.unrolled import stages
 from deblurgan_tf.training.losses import content_loss, gradient_penalty
-from deblurgan_tf.training.step import (
-    ALPHA_SALT,
-    learning_rate,
-    loss_names,
-    make_train_step,
-    new_state,
-)
+from deblurgan_tf.training.state import loss_names, new_state
+from deblurgan_tf.training.step import ALPHA_SALT, learning_rate, make_train_step
 
 LOSSES, CONTENT_LOSSES = loss_names(True, False), loss_names(False, False)
 SIDE, TOTAL = 16, 4
@@ -48,7 +43,7 @@ def _degradation():
 
 
 def _batch(positions=(0, 1), paired=(False, False), pictures=None):
-    """Picture n is the same wherever it stands; `pictures` defaults to positions."""
+    """Picture n is the same at any place; `pictures` defaults to positions."""
 
     def drawn(kind):
         numbers = pictures or positions
@@ -291,12 +286,12 @@ def test_a_wgan_step_is_two_of_the_critic_then_one_of_the_generator(wgan):
         restored = state.generator(blurred, training=True)
     alphas = uniform(seeds, 2, ALPHA_SALT)
     adam = _Adam()
-    for turn in range(2):
+    for number in range(2):
         with tf.GradientTape() as tape:
             critic_loss = tf.reduce_mean(state.critic(restored)) - tf.reduce_mean(
                 state.critic(sharp)
             )
-            penalty = gradient_penalty(state.critic, sharp, restored, alphas[:, turn])
+            penalty = gradient_penalty(state.critic, sharp, restored, alphas[:, number])
             total = critic_loss + 10.0 * penalty
         variables = state.critic.trainable_variables
         critic_gradients = tape.gradient(total, variables)
@@ -522,7 +517,7 @@ def test_training_in_bfloat16_stays_close_to_float32(wgan):
         assert np.isfinite(value).all()
 
 
-def test_no_critic_is_made_for_training_on_content_alone(content_alone):
+def test_no_critic_is_made_for_training_on_content_only(content_alone):
     state = content_alone.state
     assert state.critic is None
     assert state.critic_optimizer is None
@@ -534,7 +529,7 @@ def test_the_default_config_decays_from_the_middle_as_the_paper_does():
     np.testing.assert_allclose(rates, [1e-4, 1e-4, 0.5e-4], rtol=1e-6)
 
 
-# The unrolled generator is told how good its guesses and kernels are, too.
+# The unrolled generator is also trained on its guesses and kernels.
 
 
 @pytest.fixture(scope="module")
@@ -564,12 +559,14 @@ def test_guesses_and_kernels_have_losses_with_their_weights(unrolled):
     pairs, guesses, kernels = _found(unrolled.reset(), batch)
     losses = _numbers(unrolled.step(batch))
     assert set(losses) == {"content", "guesses", "kernels", "generator"}
-    apart = [np.sqrt((np.asarray(x - pairs.sharp)) ** 2 + 1e-6).mean() for x in guesses]
-    assert losses["guesses"] == pytest.approx(np.mean(apart), rel=1e-4)
+    difference = [
+        np.sqrt((np.asarray(x - pairs.sharp)) ** 2 + 1e-6).mean() for x in guesses
+    ]
+    assert losses["guesses"] == pytest.approx(np.mean(difference), rel=1e-4)
     true = np.zeros((2, 9, 9))
     true[:, 2:7, 2:7] = pairs.kernels
-    apart = [np.abs(x[..., 0] - true).sum((1, 2)).mean() for x in kernels]
-    assert losses["kernels"] == pytest.approx(np.mean(apart), rel=1e-4)
+    difference = [np.abs(x[..., 0] - true).sum((1, 2)).mean() for x in kernels]
+    assert losses["kernels"] == pytest.approx(np.mean(difference), rel=1e-4)
     total = losses["content"] + 2 * losses["guesses"] + 3 * losses["kernels"]
     assert losses["generator"] == pytest.approx(total, rel=1e-6)
 
@@ -582,7 +579,7 @@ def test_every_weight_of_the_unrolled_generator_learns(unrolled):
         assert np.abs(weight.numpy() - value).max() > 0, weight.path
 
 
-def test_a_pair_has_no_kernel_to_be_held_to(unrolled):
+def test_a_pair_has_no_known_kernel(unrolled):
     batch = _batch(paired=(True, False))
     first = _numbers(unrolled.reset().step(batch))["kernels"]
     both = _numbers(unrolled.reset().step(_batch(paired=(True, True))))["kernels"]

@@ -1,4 +1,4 @@
-"""VGG19's features: the network against SciPy and Keras, and where weights are not."""
+"""VGG19's features: compared with SciPy and Keras; weights missing or wrong."""
 
 import h5py
 import keras
@@ -206,7 +206,7 @@ def test_a_broken_archive_is_named(tmp_path, kind):
         Vgg19Features(str(path))
 
 
-def test_an_h5_file_that_is_none_is_named(tmp_path):
+def test_a_file_that_is_not_hdf5_is_named(tmp_path):
     path = tmp_path / "broken.h5"
     path.write_bytes(b"this is no HDF5")
     with pytest.raises(WeightsUnavailable, match="broken.h5: does not hold VGG19's"):
@@ -225,7 +225,7 @@ def test_the_content_loss_is_the_mean_square_of_the_features_differences(
     assert float(loss(one, tf.identity(one))) == 0
 
 
-def test_the_content_loss_teaches_the_restored_picture_alone(file):
+def test_the_content_loss_has_a_gradient_for_the_restored_picture_only(file):
     loss = content_loss({"vgg19": 1.0}, str(file))
     one, other = (tf.constant(_pictures(1, 12, 12, seed)) for seed in (0, 1))
     with tf.GradientTape() as tape:
@@ -241,7 +241,7 @@ def test_vgg19_is_not_trained(features):
     assert len(features.network.weights) == 2 * len(SHAPES)
 
 
-def test_rough_features_are_float32_close_to_the_exact_ones(features, file):
+def test_features_in_bfloat16_are_float32_and_close_to_the_exact_ones(features, file):
     pictures = tf.constant(_pictures(1, 12, 12))
     exact = features(pictures).numpy()
     rough = Vgg19Features(str(file), dtype="mixed_bfloat16")(pictures).numpy()
