@@ -22,7 +22,7 @@ from typing import Any
 
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
-from deblurgan_tf.storage.atomic import PREFIX, write_text
+from deblurgan_tf.storage.atomic import LEFTOVERS, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.storage.writing_errors import writing_to
 
@@ -58,10 +58,9 @@ class Records:
     def __init__(self, output: Path, again: Collection[tuple[str, str]] = ()) -> None:
         self.file = output / "records.jsonl"
         # Left by processes that were killed while they wrote.
-        for pattern in (".*.tmp", f"{PREFIX}*"):
-            for folder in ("restored", "kernels"):
-                for partial in output.glob(f"{folder}/**/{pattern}"):
-                    partial.unlink()
+        for folder in ("restored", "kernels"):
+            for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
+                partial.unlink()
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
         for line in read_lines(self.file):
             key = line["method"], line["file"]

@@ -329,6 +329,15 @@ def test_half_a_line_is_no_record(tmp_path):
     assert file.read_text() == whole
 
 
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for folder in ("restored/wiener/street", "kernels/blind_map"):
+        left = tmp_path / "out" / folder / ".deblurgan-1-ab.png"
+        left.parent.mkdir(parents=True)
+        left.touch()
+    records_in(tmp_path)
+    assert not list((tmp_path / "out").rglob(".deblurgan-*"))
+
+
 def test_other_options_leave_what_does_not_depend_on_them(tmp_path):
     task = task_of(tmp_path, "blind_map")
     for file in (task.picture, task.kernel):
