@@ -1,13 +1,14 @@
-"""Make and check data sets: `python -m deblurgan_tf.prepare plates | blur | ...`."""
+"""Make and check data sets: `python -m deblurgan_tf.prepare blur | plates | ...`."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import json
-import os
+import re
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,18 +16,19 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
-from deblurgan_tf.errors import DataError, PictureError, UsageError
+from deblurgan_tf.cli.stopping import stoppable
+from deblurgan_tf.cli.terminal import counting_bar, say
+from deblurgan_tf.errors import DataError, MissingExtra, UsageError
 from deblurgan_tf.preparation.limits import Limits
-from deblurgan_tf.preparation.pack_command import pack
-from deblurgan_tf.preparation.terminal import progress, refuse, say, show_problems
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
 # wrong usage as far as it can.
 if TYPE_CHECKING:
     from deblurgan_tf.config import Blur
-    from deblurgan_tf.preparation.data_check import Problem
-    from deblurgan_tf.preparation.plates_folder import Cut
-    from deblurgan_tf.restoring.inputs import Job
+    from deblurgan_tf.preparation.checking import Checked
+    from deblurgan_tf.preparation.pairs_folder import Made
+
+SHOWN = 10  # problems of a kind on the terminal; --report has them all
 
 app = App(
     "Make and check data sets: plates out of photos, pairs out of sharp pictures."
@@ -42,9 +44,11 @@ Sources = Annotated[
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare blur crops --output pairs --count "
-    "40 --seed 1 || python -m deblurgan_tf.prepare blur photos --output pairs --kind "
-    "linear --canvas 33 --length 25 --noise 0,2 --width 640",
+    examples=(
+        "python -m deblurgan_tf.prepare blur crops --output pairs --count 40 --seed 1",
+        "python -m deblurgan_tf.prepare blur photos --output pairs --kind linear "
+        "--canvas 33 --length 25 --noise 0,2 --width 640",
+    ),
 )
 def blur(
     sharp: Sources,
@@ -53,7 +57,7 @@ def blur(
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, help="only so many pictures, chosen by a hash of the names"
+            min=1, help="only N pictures, chosen by a hash of their names", metavar="N"
         ),
     ] = None,
     width: Annotated[
@@ -68,83 +72,71 @@ def blur(
     ] = "trajectory",
     canvas: Annotated[int, typer.Option(help="largest side of a kernel, odd")] = 65,
     length: Annotated[
-        float, typer.Option(help="of a whole trajectory, or the largest; pixels")
+        float,
+        typer.Option(
+            help="of a whole trajectory; the largest, for other kinds; pixels"
+        ),
     ] = 60.0,
     intensity: Annotated[
-        str, typer.Option(help="how shaky; one of these for each picture")
+        str, typer.Option(help="how shaky the camera is; one of these values a picture")
     ] = "0.003,0.005,0.007,0.008,0.009,0.01",
     exposures: Annotated[
-        str, typer.Option(help="parts of the trajectory; one for each picture")
+        str,
+        typer.Option(help="shares of the trajectory; one of these values a picture"),
     ] = "0.1,0.5,1",
     noise: Annotated[
-        str, typer.Option(help="deviation in grey levels of 255, or its range: 0,2")
+        str,
+        typer.Option(help="standard deviation in grey levels of 255, or a range: 0,2"),
     ] = "0,2",
     gamma: Annotated[
-        float, typer.Option(help="value^gamma is blurred; 2.2: linear light")
+        float, typer.Option(help="the blur acts on value^gamma; 2.2: linear light")
     ] = 1.0,
 ) -> None:
     """Blur sharp pictures: pairs with their kernels, for evaluate and for training.
 
-    Writes PAIRS/blurred, sharp (PNG), kernels (float64 .npy), texts.csv where the
-    pictures have a texts.csv or plates.csv (file,text) beside them, and pairs.yaml.
-    Kernel and noise of a picture depend on the seed and its name alone. The same
-    command goes on where it was stopped, or adds what is new. Exit codes: 0 all went
-    well, 1 some picture failed (the others are done), 2 wrong usage, 130 and 143
-    stopped.
+    Writes PAIRS/blurred, sharp (PNG), kernels (float64 .npy), texts.csv if there is a
+    texts.csv or plates.csv (file,text) beside the pictures, and pairs.yaml. The kernel
+    and the noise of a picture depend only on the seed and its name. The same command
+    continues where it was stopped, or adds new pictures. Exit codes: 0 all went well, 1
+    some picture failed (the others are done), 2 wrong usage, 130 and 143 stopped.
     """
-    how = _blur_options(
+    how = _blur(
         kind=kind, canvas=canvas, length=length, gamma=gamma,
         intensity=_numbers("--intensity", intensity),
         exposures=_numbers("--exposures", exposures),
         noise=_numbers("--noise", noise, 2),
     )  # fmt: skip
-    jobs = _gathered(sharp, output)
-    import_tensorflow()
-    from deblurgan_tf.data.holdout import hold_out
-    from deblurgan_tf.preparation import pair_making, pairs_folder
+    from deblurgan_tf.preparation.inputs import pictures_given
 
-    recipe = pair_making.Recipe(seed, how, width)
-    try:
-        sharps = pairs_folder.named(jobs, output)
-        if count is not None:
-            chosen = hold_out((each.name for each in sharps), count)
-            sharps = [each for each in sharps if each.name in chosen]
-        pairs_folder.begin(
-            output, recipe, shlex.join(["deblurgan_tf.prepare", *sys.argv[1:]])
-        )
-    except (DataError, OSError) as error:
-        raise refuse(error) from None
+    jobs = pictures_given(sharp, output)
+    import_tensorflow()
+    from deblurgan_tf.preparation import pairs_folder
+    from deblurgan_tf.preparation.pair_making import Recipe
+
+    recipe = Recipe(seed, how, width)
+    command = shlex.join(["deblurgan_tf.prepare", *sys.argv[1:]])
+    sharps = pairs_folder.chosen(pairs_folder.named(jobs, output), count)
+    pairs_folder.begin(output, recipe, command)
     made = []
-    with progress("blurring", len(sharps)) as advance:
+    with _progress("blurring", len(sharps)) as advance:
         for each in pairs_folder.make_all(sharps, output, recipe):
             advance()
             made.append(each)
             if each.error is not None:
                 say(f"failed: {each.error}", "red")
-    good = [each for each in made if each.error is None]
-    try:
-        pairs_folder.add_texts(output, (each.sharp for each in good))
-    except (DataError, OSError) as error:
-        raise refuse(error) from None
-    enlarged = sum(each.enlarged for each in good)
-    if enlarged:
-        say(
-            f"warning: {enlarged} pictures were narrower than {width} pixels and were "
-            "enlarged: they are less sharp than the others",
-            "yellow",
-        )
-    there = sum(each.was_there for each in good)
-    failed = len(made) - len(good)
-    say(f"made {len(good) - there}, there already {there}, failed {failed}; {output}")
-    if failed:
+    pairs_folder.add_texts(output, (x.sharp for x in made if x.error is None))
+    _say_made(made, output, width)
+    if any(each.error is not None for each in made):
         raise typer.Exit(1)
 
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare plates photos --output crops "
-    "--read || python -m deblurgan_tf.prepare plates photos --output crops --boxes "
-    "plates.csv",
+    examples=(
+        "python -m deblurgan_tf.prepare plates photos --output crops --read",
+        "python -m deblurgan_tf.prepare plates photos --output crops "
+        "--boxes plates.csv",
+    ),
 )
 def plates(
     photos: Sources,
@@ -154,13 +146,13 @@ def plates(
         typer.Option(
             metavar="FILE.csv",
             help="file,x,y,w,h[,text]: where the plates are; without it they are "
-            "looked for (extra ocr)",
+            "detected (extra ocr)",
         ),
     ] = None,
     read: Annotated[
         bool,
         typer.Option(
-            "--read", help="read them (extra ocr); drop what cannot be a plate's text"
+            "--read", help="read them (extra ocr); drop those whose text no plate has"
         ),
     ] = False,
     min_width: Annotated[float, typer.Option(help="of a plate, pixels")] = Limits.width,
@@ -173,48 +165,38 @@ def plates(
 ) -> None:
     """Cut number plates out of photos, straighten them, drop the bad ones.
 
-    Writes DIR/PHOTO-1.png ..., texts.csv where texts are known, and report.csv: a line
-    for each place with its box, whether it was kept, the reason if not, the width of
-    its edges, and by how many degrees its rows and strokes were turned. Exit codes: 0
-    all went well, 1 some photo failed (the others are done), 2 wrong usage.
+    Writes DIR/PHOTO-1.png ..., texts.csv if texts are known, and report.csv: a line for
+    each place with its box, whether it was kept, the reason if not, the width of its
+    edges, and the slopes of its rows and strokes in degrees. Exit codes: 0 all went
+    well, 1 some photo failed (the others are done), 2 wrong usage, 130 and 143 stopped.
     """
-    from deblurgan_tf.preparation.plates_folder import cut_photo, write_tables
+    from deblurgan_tf.preparation import plates_folder
+    from deblurgan_tf.preparation.inputs import pictures_given
     from deblurgan_tf.preparation.tables import boxes_of
 
-    try:
-        given = None if boxes is None else boxes_of(boxes)
-    except DataError as error:
-        raise refuse(error) from None
+    given = None if boxes is None else boxes_of(boxes)
     if given is None or read:
         _check_ocr()
-    if output.is_dir() and any(output.iterdir()):
-        raise refuse(f"{output}: is not empty; choose another --output or empty it")
-    jobs = _gathered(photos, output)
-    known = {job.target.relative_to(output).as_posix() for job in jobs}
+    plates_folder.check_empty(output)
+    jobs = pictures_given(photos, output)
+    known = {plates_folder.name_of(job, output) for job in jobs}
     for name in sorted((given or {}).keys() - known):
         say(f"warning: {boxes}: {name} is none of the photos", "yellow")
     limits = Limits(min_width, max_edge_width, min_score)
-    cuts: list[Cut] = []
     failed = 0
-    try:
-        with progress("cutting", len(jobs)) as advance:
-            for job in jobs:
-                name = job.target.relative_to(output).as_posix()
-                places = None if given is None else given.get(name, [])
-                photo = cut_photo(job, output, places, limits, read)
-                cuts += photo.cuts
-                if photo.error is not None:
-                    failed += 1
-                    say(f"failed: {photo.error}", "red")
-                elif not photo.cuts:
-                    say(f"{name}: {'no plate' if given is None else 'no box'}")
-                advance()
-    finally:  # what was cut before it was stopped is described too
-        write_tables(output, cuts)
-    reasons = Counter(cut.plate.reason for cut in cuts if cut.plate.reason)
-    told = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
-    kept = len(cuts) - reasons.total()
-    say(f"kept {kept} of {len(cuts)} plates{f' (dropped: {told})' if told else ''}")
+    with plates_folder.described(output) as cuts, _progress("cutting", len(jobs)) as go:
+        for photo in plates_folder.cut_all(jobs, output, given, limits, read):
+            cuts += photo.cuts
+            if photo.error is not None:
+                failed += 1
+                say(f"failed: {photo.error}", "red")
+            elif not photo.cuts:
+                say(f"{photo.name}: {'no plate' if given is None else 'no box'}")
+            go()
+    kept, dropped = plates_folder.summary(cuts)
+    reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
+    more = f" (dropped: {reasons})" if reasons else ""
+    say(f"kept {kept} of {len(cuts)} plates{more}")
     say(f"{len(jobs) - failed} photos done, {failed} failed; report in {output}")
     if failed:
         raise typer.Exit(1)
@@ -222,8 +204,10 @@ def plates(
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare check pairs --report check.json "
-    "|| python -m deblurgan_tf.prepare check photos --against test_photos",
+    examples=(
+        "python -m deblurgan_tf.prepare check pairs --report check.json",
+        "python -m deblurgan_tf.prepare check photos --against test_photos",
+    ),
 )
 def check(
     folder: Annotated[
@@ -237,7 +221,7 @@ def check(
         int,
         typer.Option(
             min=0,
-            help="the data.validation of a training: no picture that it sets aside may "
+            help="the data.validation of a training: no picture that it holds out may "
             "look like another",
         ),
     ] = 32,
@@ -246,7 +230,7 @@ def check(
         typer.Option("--report", metavar="FILE.json", help="write every problem"),
     ] = None,
 ) -> None:
-    """Look for what is wrong with a data set.
+    """Look for problems of a data set.
 
     DIR holds pairs (blurred/ and sharp/), sharp pictures, or train/ and validation/ of
     either. Errors: unreadable files, missing mates, unequal sizes, bad kernels, texts
@@ -254,85 +238,157 @@ def check(
     that are not sharp, missing kernels or texts. Exit codes: 0 no errors (there may be
     warnings), 1 errors, 2 wrong usage.
     """
-    from deblurgan_tf.errors import DataError
-    from deblurgan_tf.preparation.data_check import examine, problems_within, report
+    from deblurgan_tf.preparation import checking
     from deblurgan_tf.preparation.data_sets import recognise
-    from deblurgan_tf.preparation.doubles import duplicates, leaks, split_leaks
-    from deblurgan_tf.preparation.files import write_bytes
 
-    try:
-        sets = recognise(folder)
-        others = [] if against is None else recognise(against)
-    except (DataError, PictureError, OSError) as error:
-        raise refuse(error) from None
-    if report_file is not None and not report_file.parent.is_dir():
-        raise refuse(f"--report {report_file}: its folder is not there")
-    if report_file is not None and report_file.is_dir():
-        raise refuse(f"--report {report_file}: is a folder; name a file")
-    total = sum(len(each.sharp) + len(each.blurred) for each in sets + others)
-    with progress("reading", total) as advance:
-        parts = [examine(each, advance) for each in sets]
-        rest = [examine(each, advance) for each in others]
-    problems: list[Problem] = []
-    seen = [facts for part in rest for facts in part.readable()]
-    for part in parts:
-        problems += problems_within(part) + duplicates(part.readable())
-        problems += leaks(part.readable(), seen)
-    if len(parts) == 2:
-        problems += leaks(parts[1].readable(), parts[0].readable())
-    else:
-        problems += split_leaks(parts[0], validation)
-    result = report(problems, parts)
+    sets = recognise(folder)
+    others = [] if against is None else recognise(against)
     if report_file is not None:
-        text = json.dumps({"folder": str(folder), **result}, indent=2) + "\n"
-        try:
-            write_bytes(report_file, text.encode(errors="replace"))
-        except OSError as error:
-            raise refuse(error) from None
-    show_problems(problems, result["pictures"])
-    if result["errors"]:
+        checking.check_report_file(report_file)
+    total = sum(len(each.sharp) + len(each.blurred) for each in sets + others)
+    with _progress("reading", total) as advance:
+        checked = checking.check(sets, others, validation, advance)
+    if report_file is not None:
+        checking.write_report(report_file, folder, checked)
+    _show_problems(checked)
+    if checked.report["errors"]:
         raise typer.Exit(1)
 
 
-app.command(
+@app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.prepare pack photos --output data || "
-    "python -m deblurgan_tf.prepare pack pairs --output data --name my_pairs",
-)(pack)
+    examples=(
+        "python -m deblurgan_tf.prepare pack photos --output data",
+        "python -m deblurgan_tf.prepare pack pairs --output data --name my_pairs",
+    ),
+)
+def pack(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="pairs, sharp pictures, or both parts")
+    ],
+    output: Annotated[
+        Path, typer.Option(metavar="DATA", help="the data directory of the set")
+    ],
+    name: Annotated[
+        str, typer.Option(help="of the set: small letters, digits and _")
+    ] = "pictures",
+    megabytes: Annotated[
+        float, typer.Option(min=0.001, help="approximate size of each file of the set")
+    ] = 256.0,
+) -> None:
+    """Pack a large folder into a tensorflow-datasets set: few large files.
+
+    DIR holds pairs (blurred/ and sharp/), sharp pictures, or train/ and validation/ of
+    either. Writes DATA/NAME/1.0.0, which `train` reads with data.source tfds, and so
+    does every program that reads tensorflow-datasets. JPEG and PNG files are packed as
+    they are, others as PNG; pictures that cannot be decoded are named and left out. The
+    same command continues where it was stopped. Exit codes: 0 all went well, 1 some
+    picture was left out, 2 wrong usage, 130 and 143 stopped.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UsageError(f"--name {name}: use only small letters, digits and _")
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"--output {output}: lies in {folder}; choose a place outside")
+    from deblurgan_tf.preparation.data_sets import recognise
+
+    sets = recognise(folder)
+    import_tensorflow()
+    from deblurgan_tf.preparation import packing
+
+    place = output / name / packing.VERSION
+    plans = [packing.plan(each, megabytes) for each in sets]
+    packing.begin(place, plans)
+    total = sum(len(shard) for part in plans for shard in part.shards)
+    failed = 0
+    with _progress("packing", total) as advance:
+        for part in plans:
+            for packed in packing.pack(place, name, part):
+                advance()
+                if packed.error is not None:
+                    failed += 1
+                    say(f"left out: {packed.error}", "red")
+    if failed == total:
+        raise DataError(f"{folder}: none of the pictures can be used")
+    packing.describe(place, name, plans)
+    files = sum(len(part.shards) for part in plans)
+    say(f"packed {total - failed} into {files} files, left out {failed}; {place}")
+    say(
+        f"to train on them: --set data.source=tfds --set data.name={name} "
+        f"--set data.path={output}"
+        f"{' --set blur=null' if all(each.paired for each in sets) else ''}"
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar, and a function that advances it by one; the command can be stopped."""
+    bar = counting_bar(what)
+    with stoppable(), bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _say_made(made: list[Made], output: Path, width: int | None) -> None:
+    good = [each for each in made if each.error is None]
+    enlarged = sum(each.enlarged for each in good)
+    if enlarged:
+        say(
+            f"warning: {enlarged} pictures were narrower than {width} pixels and were "
+            "enlarged: they are less sharp than the others",
+            "yellow",
+        )
+    there = sum(each.was_there for each in good)
+    failed = len(made) - len(good)
+    say(f"made {len(good) - there}, there already {there}, failed {failed}; {output}")
+
+
+def _show_problems(checked: Checked) -> None:
+    """The numbers of problems, and the first of each kind, on standard output."""
+    from rich.console import Console
+
+    from deblurgan_tf.preparation.data_check import SEVERITY
+
+    out = Console()  # the report is the result, so it goes to standard output
+
+    def show(text: str, style: str | None = None) -> None:
+        say(text, style, out)
+
+    pictures = checked.report["pictures"]
+    show(", ".join(f"{count} {what} pictures" for what, count in pictures.items()))
+    for kind, severity in SEVERITY.items():
+        found = [problem for problem in checked.problems if problem.kind == kind]
+        if found:
+            style = "red" if severity == "error" else "yellow"
+            show(f"{severity}: {kind}: {len(found)}", style)
+        for problem in found[:SHOWN]:
+            show(f"  {problem.file}: {problem.detail}")
+        if len(found) > SHOWN:
+            show(f"  and {len(found) - SHOWN} more; --report FILE.json has them all")
+    counts = Counter(problem.severity for problem in checked.problems)
+    show(f"{counts['error']} errors, {counts['warning']} warnings")
 
 
 def _check_ocr() -> None:
     if importlib.util.find_spec("rapidocr") is None:
-        raise refuse(
+        raise MissingExtra(
             "finding and reading plates needs the extra ocr; install it with pip "
-            "install 'deblurgan_tf[ocr]', or name the places with --boxes"
+            "install 'deblurgan_tf[ocr]', or give the boxes with --boxes"
         )
 
 
-def _gathered(inputs: list[str], output: Path) -> list[Job]:
-    from deblurgan_tf.restoring.inputs import gather
-
-    try:
-        jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))
-        output.mkdir(parents=True, exist_ok=True)
-    except (UsageError, OSError, RuntimeError) as error:
-        raise refuse(error) from None
-    pictures = [job for job in jobs if not job.is_video]
-    if not pictures:
-        raise refuse("the inputs hold no pictures; give files or folders")
-    return pictures
-
-
 def _numbers(option: str, text: str, least: int = 1) -> tuple[float, ...]:
-    """ "1,2" -> (1, 2); a single number is repeated until there are `least`."""
+    """`"1,2"` -> (1, 2); a single number is repeated until there are `least`."""
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise refuse(f"{option} {text}: must be numbers with commas") from None
+        raise UsageError(f"{option} {text}: must be numbers with commas") from None
     return values * least if len(values) == 1 else values
 
 
-def _blur_options(**values: Any) -> Blur:
+def _blur(**values: Any) -> Blur:
+    """The checked settings; an error names the option."""
     from pydantic import ValidationError
 
     from deblurgan_tf.config import Blur
@@ -342,7 +398,7 @@ def _blur_options(**values: Any) -> Blur:
     except ValidationError as error:
         detail = error.errors()[0]
         name = f"--{detail['loc'][0]}: " if detail["loc"] else ""
-        raise refuse(name + detail["msg"].removeprefix("Value error, ")) from None
+        raise UsageError(name + detail["msg"].removeprefix("Value error, ")) from None
 
 
 if __name__ == "__main__":

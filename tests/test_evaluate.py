@@ -20,9 +20,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from deblurgan_tf import evaluate, images
+from deblurgan_tf.evaluation import workers
 from deblurgan_tf.evaluation.methods import NAMES
+from deblurgan_tf.evaluation.records import Records
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.metrics import pixels as metrics
+from deblurgan_tf.storage.atomic import LEFTOVERS
 
 KERNEL = np.full((1, 5), 1 / 5)
 NUMBERS = ("psnr", "ssim", "exact_match", "cer", "seconds_per_megapixel")
@@ -150,8 +153,10 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_table(tmp_path):
     ):
         before = lines()
         process = subprocess.Popen(
-            [sys.executable, "-m", "deblurgan_tf.evaluate", "--workers", "1"]
-            + [*map(str, command), "--output", str(output)],
+            [
+                *(sys.executable, "-m", "deblurgan_tf.evaluate", "--workers", "1"),
+                *(*map(str, command), "--output", str(output)),
+            ],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -179,7 +184,7 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_table(tmp_path):
     assert run(*command, "--output", straight)[0] == 0
     one, other = results_in(output), results_in(straight)
     assert without_times(one["methods"]) == without_times(other["methods"])
-    assert not list(output.rglob(".*.tmp"))
+    assert not list(output.rglob(LEFTOVERS))
 
 
 def test_one_failing_picture_is_reported_and_the_rest_goes_on(tmp_path):
@@ -240,7 +245,7 @@ def test_other_programs_stand_beside_ours(tmp_path):
     assert "no picture of this name of maxim" in failed["3.png"]
 
 
-def test_what_changed_is_done_anew_and_nothing_else(tmp_path):
+def test_what_changed_is_done_again_and_nothing_else(tmp_path):
     data, output = pairs(tmp_path / "pairs", 3), tmp_path / "out"
     command = ("--data", data, "--output", output, "--methods", "blurred,wiener")
     assert run(*command)[0] == 0
@@ -250,7 +255,7 @@ def test_what_changed_is_done_anew_and_nothing_else(tmp_path):
     code, said = run(*command)
     assert code == 0
     assert "3 of 6 were done before" in said
-    assert "3 results of before are of other pictures" in said
+    assert "3 earlier results are of other pictures" in said
     second = results_in(output)["methods"]
 
     def psnr(methods, name):
@@ -295,7 +300,7 @@ def test_a_picture_that_takes_too_long_fails_alone(tmp_path):
         (["--data", "nowhere"], "blurred/ and sharp/"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_done(
+def test_wrong_usage_is_reported_before_anything_is_done(
     tmp_path, monkeypatch, options, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -306,6 +311,31 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert result.exit_code == 2, result.output
     assert message in result.output
     assert not (tmp_path / "out" / "records.jsonl").exists()
+
+
+def test_a_fault_of_this_package_shows_its_traceback(tmp_path, monkeypatch):
+    def faulty(function, tasks, processes):
+        for task in tasks:
+            yield task, {"error": "TypeError: x", "traceback": "Traceback: in here"}
+
+    monkeypatch.setattr(workers, "run", faulty)
+    data = pairs(tmp_path / "pairs", 1)
+    command = ("--data", data, "--output", tmp_path / "out", "--methods", "blurred")
+    result = CliRunner().invoke(evaluate.app, [*map(str, command)])
+    assert result.exit_code == 1 and "Traceback: in here" in result.output
+    # It is no wrong usage, and no picture stands for it in the report.
+    failed = results_in(tmp_path / "out")["methods"]["blurred"]["failed"]
+    assert failed == [{"file": "0.png", "error": "TypeError: x"}]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def full(self, task, result):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Records, "add", full)
+    data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
+    code, said = run("--data", data, "--output", output, "--methods", "blurred")
+    assert code == 2 and f"{output}: " in said and "No space left" in said
 
 
 def test_without_the_extra_plates_are_not_read_and_that_is_said(tmp_path, monkeypatch):
@@ -342,7 +372,7 @@ def test_plates_are_read_in_the_processes(tmp_path):
     scores = results_in(output)["methods"]["blurred"]["per_image"]["0.png"]
     assert scores["read"] == "AB1234"
     assert (scores["exact_match"], scores["cer"]) == (0, pytest.approx(1 / 6))
-    # A corrected text is all that is measured anew.
+    # A corrected text is all that is measured again.
     (data / "texts.csv").write_text("file,text\n0.png,AB1234\n")
     assert run(*command)[0] == 0
     assert results_in(output)["methods"]["blurred"]["exact_match"] == 1
@@ -409,7 +439,7 @@ def test_overwrite_keeps_the_records_of_other_methods(tmp_path):
     assert code == 0 and "2 of 2 were done before" in said
 
 
-def test_a_picture_that_is_not_that_of_its_record_is_made_anew(tmp_path):
+def test_a_picture_that_is_not_that_of_its_record_is_made_again(tmp_path):
     data, output = pairs(tmp_path / "pairs", 1), tmp_path / "out"
     command = ("--data", data, "--output", output, "--methods", "wiener")
     assert run(*command)[0] == 0

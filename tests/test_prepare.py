@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -12,10 +13,13 @@ import yaml
 from helpers.pictures import energy, photo, photos, save
 from typer.testing import CliRunner
 
+import deblurgan_tf
 from deblurgan_tf import images, prepare
 from deblurgan_tf.config import Blur
-from deblurgan_tf.preparation import pair_making
+from deblurgan_tf.preparation import pair_making, pairs_folder
 from deblurgan_tf.preparation.data_check import kernel_fault
+from deblurgan_tf.storage import provenance
+from deblurgan_tf.storage.atomic import LEFTOVERS
 
 WEAK = ("--canvas", "17", "--length", "12", "--noise", "0")
 
@@ -140,7 +144,50 @@ def test_it_goes_on_grows_and_refuses_other_arguments(tmp_path):
     assert code == 2 and "is not empty" in said
 
 
-def test_inputs_are_not_overwritten_and_changed_ones_are_told(tmp_path):
+@pytest.mark.parametrize("missing", [["opencv-python-headless"], None])
+def test_libraries_need_not_come_from_the_distributions_that_we_name(
+    tmp_path, monkeypatch, missing
+):
+    """OpenCV may be installed as opencv-python; a checkout may have no metadata."""
+    version = provenance.installed_version
+
+    def without(name):
+        if missing is None or name in missing:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(provenance, "installed_version", without)
+    code, said = run(
+        "blur", photos(tmp_path / "in", 1), "--output", tmp_path / "out", *WEAK
+    )
+    assert code == 0, said
+    protocol = yaml.safe_load((tmp_path / "out/pairs.yaml").read_text())
+    assert protocol["versions"]["deblurgan_tf"] == deblurgan_tf.__version__
+    assert "opencv-python-headless" not in protocol["versions"]
+    assert ("tensorflow" in protocol["versions"]) == (missing is not None)
+
+
+def test_a_fault_of_this_package_is_no_failure_of_a_picture(tmp_path, monkeypatch):
+    def faulty(*_):
+        raise ValueError("shapes do not match")
+
+    monkeypatch.setattr(pairs_folder, "make_pair", faulty)
+    source = photos(tmp_path / "in", 1)
+    with pytest.raises(ValueError, match="shapes do not match"):
+        run("blur", source, "--output", tmp_path / "out", *WEAK)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pairs_folder, "write_text", full)
+    source = photos(tmp_path / "in", 1)
+    code, said = run("blur", source, "--output", tmp_path / "out", *WEAK)
+    assert code == 2 and "pairs.yaml: " in said and "No space left" in said
+
+
+def test_inputs_are_not_overwritten_and_changed_ones_are_named(tmp_path):
     source, out = photos(tmp_path / "in", 2), tmp_path / "out"
     command = ("--output", out, *WEAK, "--width", "40")
     assert run("blur", source, *command)[0] == 0
@@ -150,7 +197,7 @@ def test_inputs_are_not_overwritten_and_changed_ones_are_told(tmp_path):
     save(source / "01.png", photo(40, 44, 7))
     code, said = run("blur", source, *command)
     assert code == 1 and "there already 1, failed 1" in said
-    assert "to make the pair anew" in said
+    assert "to make the pair again" in said
     assert contents(out) == before
 
 
@@ -168,7 +215,7 @@ def test_texts_travel_with_the_pairs(tmp_path):
 
     (source / "plates.csv").write_text("name,text\n")
     code, said = run("blur", source, "--output", out, *WEAK)
-    assert code == 2 and "lacks the columns file" in said
+    assert code == 2 and "has no column file" in said
 
 
 def test_width_and_count(tmp_path):
@@ -199,11 +246,11 @@ def test_one_bad_picture_is_reported_and_the_others_are_made(tmp_path):
     assert "broken.png: damaged or cut short" in said
     assert "tiny.png: pictures of 3x3 are too small" in said
     assert [p.name for p in images.find(out / "blurred")] == ["00.png", "01.png"]
-    assert not list(out.rglob("*.tmp"))
+    assert not list(out.rglob(LEFTOVERS))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--length", "80"), "length 80 does not fit into canvas 65"),
         (("--noise", "3,1"), "--noise"),
@@ -211,10 +258,10 @@ def test_one_bad_picture_is_reported_and_the_others_are_made(tmp_path):
         (("--canvas", "16", "--length", "4"), "--canvas"),
     ],
 )
-def test_impossible_options_are_refused_by_name(tmp_path, arguments, told):
+def test_impossible_options_are_refused_by_name(tmp_path, arguments, message):
     photos(tmp_path / "in", 1)
     code, said = run("blur", tmp_path / "in", "--output", tmp_path / "out", *arguments)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""How much memory a work needs at its peak."""
+"""The peak memory of a work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak(work: Callable[[], object]) -> int | None:
-    """Bytes of the process's resident set, at its largest while the work runs, above
-    those before it.
+    """Growth of the process's resident set while the work runs, at its peak, in bytes.
 
-    Linux keeps the largest size and lets it be reset; elsewhere None. Call it after
-    the work has run once: graphs and weights are then part of what was before. Memory
-    that was freed and kept for later is given back first.
+    None on systems other than Linux, which records the largest size and lets it be
+    reset. Run the work once before: graphs and weights then exist already and do not
+    count. Freed memory that the C library keeps is given back to the system first.
     """
     if not (STATUS.exists() and RESET.exists()):
         return None

@@ -1,39 +1,45 @@
-"""Multiplications with an addition (MACs) of a TensorFlow function, and their rate.
+"""Multiply-accumulate operations (MACs) of a TensorFlow function.
 
-They are counted in the graph that runs, gradients and loops included, so that nothing
-is forgotten: those of convolutions and matrix products. Sums, activations and
-normalisations are left out; in these networks they are a hundredth. Gradients that
-nobody asked for stand in the graph too and are never computed: they do not count.
+Those of convolutions and matrix products are counted in the graph that runs, with its
+gradients and loops. Sums, activations and normalisations are left out; in these
+networks they are about one percent. A graph also has gradients that nothing uses: they
+are never computed and do not count.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 SIDE = 2048
-"""Of the matrices whose product is the measure of what the machine can do."""
+"""Of the square matrices whose product shows what the machine can do."""
 
 
-def of_graph(function: tf.types.experimental.ConcreteFunction, turns: int = 1) -> int:
-    """MACs of one call. `turns`: how often a while loop goes round.
+def of_graph(
+    function: tf.types.experimental.ConcreteFunction, iterations: int = 1
+) -> int:
+    """MACs of one call of a traced function.
 
-    Raises ValueError where the graph does not know the sizes: trace it with shapes that
-    are known, of a multiple that the network does not pad.
+    iterations: of each while loop in it.
+
+    Raises:
+        ValueError: a size is not known in the graph. Trace it with known shapes, and
+            with sides that the network does not need to pad.
     """
-    return _of_operations(function.graph, turns)
+    return _of_operations(function.graph, iterations)
 
 
-def of_model(model: Callable, shape: tuple[int, int, int, int]) -> int:
-    """MACs of a network's forward pass over pictures of a shape (N, H, W, C)."""
+def of_model(model: Callable[..., Any], shape: tuple[int, int, int, int]) -> int:
+    """MACs of a network's forward pass for pictures of a shape (N, H, W, C)."""
     forward = tf.function(lambda pictures: model(pictures, training=False))
     return of_graph(forward.get_concrete_function(tf.TensorSpec(shape, tf.float32)))
 
 
 def product(dtype: tf.DType) -> tuple[Callable[[], object], int]:
-    """A large matrix product, and its MACs."""
+    """A large matrix product of a type, as a work, and its MACs."""
     one, other = (
         tf.cast(tf.random.stateless_uniform([SIDE, SIDE], [0, n], -1.0, 1.0), dtype)
         for n in range(2)
@@ -42,22 +48,22 @@ def product(dtype: tf.DType) -> tuple[Callable[[], object], int]:
     return lambda: multiply(one, other).numpy(), SIDE**3
 
 
-def _of_operations(graph: tf.Graph, turns: int) -> int:
+def _of_operations(graph: tf.Graph, iterations: int) -> int:
     total = 0
     for operation in _needed(graph):
         if operation.type in ("While", "StatelessWhile"):
             body = graph._get_function(operation.get_attr("body").name)
-            total += turns * _of_operations(body.graph, turns)
+            total += iterations * _of_operations(body.graph, iterations)
         elif operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
             called = graph._get_function(operation.get_attr("f").name)
-            total += _of_operations(called.graph, turns)
+            total += _of_operations(called.graph, iterations)
         elif operation.type in _COUNTS:
             total += _COUNTS[operation.type](operation)
     return total
 
 
 def _needed(graph: tf.Graph) -> list[tf.Operation]:
-    """What the outputs of a function's graph depend on, and what changes a state."""
+    """The operations that outputs or changes of variables depend on."""
     waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     found = set(waiting)
     while waiting:
@@ -87,7 +93,7 @@ def _convolution(operation: tf.Operation) -> int:
 
 
 def _input_gradient(operation: tf.Operation) -> int:
-    # Of the convolution whose gradient it is: (sizes, kernel, gradient of its output).
+    # The inputs are (sizes, kernel, gradient of the convolution's output).
     height, width, inputs, _ = _shape(operation.inputs[1])
     return _size(operation.inputs[2]) * height * width * inputs
 

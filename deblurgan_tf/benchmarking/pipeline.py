@@ -9,19 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf import images
-from deblurgan_tf.benchmarking.turns import Work
+from deblurgan_tf.benchmarking.timing import Work
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import open_source, training_batches
 from deblurgan_tf.data.plates.render import render_plate
 
 FILES = 256
-"""Pictures in the folder that is made where no config names one."""
+"""Pictures in the folder that is made if no config names one."""
 
 
 def delivering(config: Config, batches: int) -> Work:
-    """Takes so many batches of a training's pipeline, which goes on from call to call.
+    """Takes `batches` batches of a training's pipeline; the next run takes the next.
 
-    Raises DataError as a training does.
+    Raises:
+        DataError: the config's data cannot be used.
     """
     stream: Iterator[dict[str, tf.Tensor]] = iter(
         training_batches(open_source(config), config, 0)

@@ -8,29 +8,33 @@ import platform
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.provenance import versions
+from deblurgan_tf.storage.writing_errors import writing_to
 
 
 @dataclass
 class Row:
-    """A work and what was measured of it.
+    """A work and its measured figures; None where one is not known.
 
-    seconds: of each round. pictures: in one run. multiplications: in one run, None
-    where they are not counted. measure: MACs a second of the matrix product that the
-    rate is set against. memory: bytes, see memory.peak.
+    seconds: of each round. pictures: in one run. multiplications: MACs of one run.
+    product_rate: MACs a second of the matrix product that the rate is compared with.
+    memory: bytes, see memory.peak.
     """
 
     name: str
     seconds: Sequence[float]
     pictures: int | None = None
     multiplications: int | None = None
-    measure: float | None = None
+    product_rate: float | None = None
     memory: int | None = None
 
     @property
     def median(self) -> float:
+        """The median of the seconds."""
         return statistics.median(self.seconds)
 
     @property
@@ -41,14 +45,16 @@ class Row:
         return self.multiplications / self.median
 
     def as_dict(self) -> dict[str, Any]:
+        """The figures for JSON; None where one is not known."""
         rate = self.rate
+        share = rate / self.product_rate if rate and self.product_rate else None
         return {
             "seconds": list(self.seconds),
             "median": self.median,
             "pictures_per_second": self.pictures and self.pictures / self.median,
             "multiplications": self.multiplications,
             "multiplications_per_second": rate,
-            "share_of_product": rate / self.measure if rate and self.measure else None,
+            "share_of_product": share,
             "peak_bytes": self.memory,
         }
 
@@ -69,7 +75,17 @@ def report(
     output: Path | None,
     extra: dict[str, float] | None = None,
 ) -> None:
-    """Prints the rows with ratios to the last one's time; writes them to `output`."""
+    """Prints the rows with ratios to the last one's time; writes them as JSON.
+
+    Args:
+        title: of the table.
+        rows: at least one.
+        output: the JSON file; None writes none.
+        extra: more figures, by their names.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -82,9 +98,7 @@ def report(
     table = Table(title=f"{title}, {os.cpu_count()} processors")
     table.add_column("what")
     for name in (*shown, "ratio to the last"):
-        table.add_column(
-            "of product, %" if name == "of product" else name, justify="right"
-        )
+        table.add_column(name, justify="right")
     for name, figure in figures.items():
         cells = []
         for key, divisor, style in (COLUMNS[column] for column in shown):
@@ -93,7 +107,7 @@ def report(
         figure["ratio"] = figure["median"] / rows[-1].median
         table.add_row(name, *cells, f"{figure['ratio']:.3f}")
     console = Console()
-    if not console.is_terminal:  # a log has room for whole names
+    if not console.is_terminal:  # a log has room for long names
         console = Console(width=160)
     console.print(table)
     for name, value in (extra or {}).items():
@@ -103,8 +117,9 @@ def report(
             "title": title,
             "machine": platform.processor() or platform.machine(),
             "processors": os.cpu_count(),
-            "tensorflow": version("tensorflow"),
+            **versions("tensorflow"),
             "rows": figures,
             **(extra or {}),
         }
-        output.write_text(json.dumps(record, indent=2) + "\n")
+        with writing_to(output):
+            write_text(output, json.dumps(record, indent=2) + "\n")

@@ -1,9 +1,9 @@
-"""DeblurGAN's networks and training step in PyTorch, as a yardstick for speed.
+"""DeblurGAN's networks and training step in PyTorch, to compare the speed with.
 
-The layers are those of the authors' code (KupynOrest/DeblurGAN, commit 39e8a4b), the
-arithmetic that of `steps.py`: float32, the perceptual loss, WGAN-GP with one gradient
-norm a sample, five critic updates and one of the generator. The weights of VGG19 are
-random: they do not change the time. Needs the extra `torch`.
+The layers are those of the authors' code (KupynOrest/DeblurGAN, commit 39e8a4b). The
+step is that of `training`: float32, the perceptual loss, WGAN-GP with one gradient norm
+a sample, five updates of the critic and one of the generator. The weights of VGG19 are
+random, which does not change the time. Needs the extra `torch`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from torch import nn
 
 
 class ResidualBlock(nn.Module):
-    def __init__(self, channels: int, dropout: float):
+    """x + two convolutions of x, NCHW."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
@@ -29,13 +31,14 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> the same shape."""
         return x + self.body(x)
 
 
 class Generator(nn.Module):
-    """`models.resnet_generator`, NCHW."""
+    """As `models.deblurgan.resnet_generator`, NCHW."""
 
-    def __init__(self, width: int = 64, blocks: int = 9, dropout: float = 0.5):
+    def __init__(self, width: int = 64, blocks: int = 9, dropout: float = 0.5) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7)]
         layers += [nn.InstanceNorm2d(width), nn.ReLU(True)]
@@ -50,11 +53,12 @@ class Generator(nn.Module):
         self.model = nn.Sequential(*layers)
 
     def forward(self, blurred: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) in [-1, 1], H and W multiples of 4 -> the same shape."""
         return torch.clamp(blurred + self.model(blurred), -1, 1)
 
 
 def critic(width: int = 64, depth: int = 3) -> nn.Module:
-    """`models.patch_critic`, NCHW."""
+    """As `models.deblurgan.patch_critic`, NCHW."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 2), nn.LeakyReLU(0.2, True)]
     channels = width
     for layer in range(1, depth + 1):
@@ -81,7 +85,10 @@ def vgg19_features() -> nn.Module:
 def make_train_step(
     width: int = 64, blocks: int = 9, critic_steps: int = 5
 ) -> Callable[[torch.Tensor, torch.Tensor], float]:
-    """(blurred, sharp), float32 (N, 3, H, W) in [-1, 1] -> the generator's loss."""
+    """A function of (blurred, sharp) that updates both networks, new ones.
+
+    It takes float32 (N, 3, H, W) in [-1, 1] and returns the generator's loss.
+    """
     torch.manual_seed(0)
     generator, discriminator = Generator(width, blocks), critic(width)
     features = vgg19_features()

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deblurgan_tf.benchmarking import multiplications
-from deblurgan_tf.benchmarking.turns import Work
+from deblurgan_tf.benchmarking.timing import Work
 from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.config import Config
 from deblurgan_tf.errors import MissingExtra
@@ -19,17 +19,16 @@ from deblurgan_tf.training.state import new_state
 from deblurgan_tf.training.step import make_train_step
 
 PAPER = "resnet"
-"""The name of the paper's generator, full width, random weights."""
+"""The name of the paper's generator at full width with random weights."""
 
 
 class TrainingSteps:
-    """The config's full training step, for pictures of several sizes.
+    """The full training step of a config, for pictures of several sizes.
 
-    The weights of VGG19 are random where a config wants it: they cost as much as
-    trained ones.
+    VGG19 has random weights: they cost the same time as trained ones.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.state = new_state(config)
         how = degradation(config.blur, config.seed)
@@ -43,6 +42,7 @@ class TrainingSteps:
         return self.of_size(side, side, batch)
 
     def of_size(self, height: int, width: int, batch: int) -> Work:
+        """One step with `batch` pictures of height x width pixels."""
         sharp = tf.constant(_pixels(batch, height, width))
 
         def run() -> object:
@@ -52,6 +52,7 @@ class TrainingSteps:
         return run
 
     def multiplications(self, side: int, batch: int) -> int:
+        """MACs of one step."""
         sharp = tf.TensorSpec((batch, side, side, 3), tf.uint8)
         position = tf.TensorSpec((batch,), tf.int64)
         paired = tf.TensorSpec((batch,), tf.bool)
@@ -75,11 +76,11 @@ class TrainingSteps:
 
 
 class Restoring(Restorer):
-    """A restorer that notes what its network is given."""
+    """A restorer that records the shapes of its network's inputs."""
 
-    def __init__(self, *arguments: Any, **options: Any):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.at_once = 0  # many pictures are measured, not the first few
+        self.at_once = 0  # always by a graph, also the first pictures
         self.shapes: list[tuple[int, ...]] = []
 
     def _forward(
@@ -113,8 +114,12 @@ def _pixels(*size: int) -> np.ndarray:
 
 
 def torch_step(side: int, batch: int) -> Work:
-    """`torch_reference`'s step; raises MissingExtra."""
-    torch = import_torch()
+    """The training step of `torch_reference`, on noise.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    torch = _import_torch()
     from deblurgan_tf.benchmarking.torch_reference import (
         make_train_step as make_torch_step,
     )
@@ -125,8 +130,12 @@ def torch_step(side: int, batch: int) -> Work:
 
 
 def torch_forward(pixels: np.ndarray) -> Callable[[], object]:
-    """The paper's generator in PyTorch, from uint8 to uint8; raises MissingExtra."""
-    torch = import_torch()
+    """The paper's generator in PyTorch, from uint8 (H, W, 3) to the same.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    torch = _import_torch()
     from deblurgan_tf.benchmarking.torch_reference import Generator
 
     generator = Generator().eval()
@@ -140,7 +149,7 @@ def torch_forward(pixels: np.ndarray) -> Callable[[], object]:
     return work
 
 
-def import_torch() -> Any:
+def _import_torch() -> Any:
     try:
         import torch
     except ImportError:

@@ -1,9 +1,9 @@
 """Non-blind deconvolution with a sparse prior on the gradients.
 
-The gradients of natural pictures are distributed about as exp(-|g|^(2/3)): more flat
-places and more strong edges than a Gaussian has. Krishnan and Fergus 2009, "Fast image
-deconvolution using hyper-Laplacian priors", restore with it in a few Fourier
-transforms. It is the last step of all blind methods.
+The gradients g of natural pictures are distributed about as exp(-|g|^(2/3)): there are
+more flat places and more strong edges than with a Gaussian. Krishnan and Fergus 2009,
+"Fast image deconvolution using hyper-Laplacian priors", restore with this prior in a
+few Fourier transforms. It is the last step of all blind methods.
 """
 
 from __future__ import annotations
@@ -14,32 +14,47 @@ import numpy as np
 import scipy.fft
 
 from deblurgan_tf.deconvolution.borders import extended, restore
-from deblurgan_tf.deconvolution.fourier import HORIZONTAL, VERTICAL, transfer
+from deblurgan_tf.deconvolution.fourier import (
+    HORIZONTAL,
+    VERTICAL,
+    gradient_power,
+    transfer,
+)
 from deblurgan_tf.deconvolution.noise import noise_level
 
 # The weight of the data against the gradients is this share of 1 / noise^2 ...
 PER_PRECISION = 0.16
-# ... and no more than this: a kernel has errors too. With an exact one and 1.5 grey
-# levels of noise, 4000 is 0.1 to 0.3 dB better; with one that is not, 1000 to 2500 are.
+# ... and at most this, since a kernel has errors too. With an exact kernel and noise of
+# 1.5 grey levels, 4000 is better by 0.1 to 0.3 dB; with an estimated one 1000 to 2500.
 HIGHEST_WEIGHT = 2500.0
-# The penalty on the difference between the auxiliary gradients and the picture's, step
-# by step, for the weight 1. The paper's begin so low that the auxiliary gradients are
-# all 0; these begin from the smooth picture of `extended` and restore 0.4 to 0.7 dB
-# more. In proportion to the weight they keep up with the noise in its gradients.
+# The penalty on the difference between the auxiliary gradients and the picture's, in
+# each step, for weight 1. The paper's penalties begin so low that the auxiliary
+# gradients are all 0; these begin with the smooth picture of `extended` and restore 0.4
+# to 0.7 dB more. They grow with the weight, since less noise needs less smoothing.
 PENALTIES = tuple(2.0**power / 2500.0 for power in (5.5, 7.0, 8.5, 10.0))
 
 
 def deconvolve(
     blurred: np.ndarray, kernel: np.ndarray, weight: float | None = None
 ) -> np.ndarray:
-    """Restores a picture by half-quadratic splitting; returns its shape, in [0, 1].
+    """Restores a picture by half-quadratic splitting (Krishnan and Fergus 2009).
 
-    blurred: float (H, W) or (H, W, C) in [0, 1]; kernel: (h, w), odd sides, sum 1.
-    Approaches the minimum over x of weight / 2 |kernel * x - blurred|^2 + the sum of
-    |horizontal and vertical differences of x|^(2/3) (equation 1, alpha 2/3; equations 3
-    to 5 are the steps). A smaller weight, for more noise or a doubtful kernel, gives a
-    smoother picture; None takes it from the noise of each channel.
-    Raises ValueError as `borders.restore` does, and for a weight that is not above 0.
+    Approaches the x that minimises weight / 2 |kernel * x - blurred|^2 + sum of
+    |differences of x to the right and below|^(2/3): their equation 1 with alpha 2/3;
+    the steps are their equations 3 to 5.
+
+    Args:
+        blurred: float (H, W) or (H, W, C) in [0, 1].
+        kernel: (h, w), odd sides, not negative, sum 1, not larger than the picture.
+        weight: above 0. A smaller one gives a smoother picture: for more noise or an
+            uncertain kernel. None derives it from the noise of each channel.
+
+    Returns:
+        float64 in [0, 1], of blurred's shape.
+
+    Raises:
+        DataError: a kernel or a picture that cannot be used, see `borders.restore`.
+        ValueError: `weight` is not above 0, or `blurred` is no array of floats.
     """
     if weight is not None and weight <= 0:
         raise ValueError(f"the weight must be above 0; got {weight}")
@@ -60,7 +75,7 @@ def _deconvolve(blurred: np.ndarray, kernel: np.ndarray, weight: float) -> np.nd
     energy = np.abs(response) ** 2
     known = np.conj(response) * scipy.fft.rfft2(surrounded.picture)
     differences = [transfer(HORIZONTAL, shape), transfer(VERTICAL, shape)]
-    rough = sum(np.abs(difference) ** 2 for difference in differences)
+    smoothing = gradient_power(shape)
     spectrum = surrounded.smooth
     for share in PENALTIES:
         penalty = share * weight
@@ -69,15 +84,15 @@ def _deconvolve(blurred: np.ndarray, kernel: np.ndarray, weight: float) -> np.nd
             gradients = scipy.fft.irfft2(difference * spectrum, shape)
             shrunk = scipy.fft.rfft2(shrink(gradients, penalty))
             sparse += np.conj(difference) * shrunk
-        spectrum = (known / share + sparse) / (energy / share + rough)
+        spectrum = (known / share + sparse) / (energy / share + smoothing)
     return surrounded.frame.cropped(scipy.fft.irfft2(spectrum, shape))
 
 
 def shrink(gradients: np.ndarray, penalty: float) -> np.ndarray:
-    """The minimum over w of |w|^(2/3) + penalty / 2 (w - gradient)^2, elementwise.
+    """The w that minimises |w|^(2/3) + penalty / 2 (w - gradient)^2, elementwise.
 
-    Closed form of Cao, Sun and Xu 2013, "Fast image deconvolution using closed-form
-    thresholding formulas of Lq (q = 1/2, 2/3) regularization".
+    The closed form is that of Cao, Sun and Xu 2013, "Fast image deconvolution using
+    closed-form thresholding formulas of Lq (q = 1/2, 2/3) regularization".
     """
     share = 2.0 / penalty
     large = np.abs(gradients) > 2.0 / 3.0 * (3.0 * share**3) ** 0.25  # else 0 is best

@@ -1,13 +1,13 @@
-"""How blurred is a picture? The width of its strongest edges, in pixels.
+"""How blurred a picture is: the width of its strongest edges, in pixels.
 
-An edge that was blurred by a Gaussian of deviation s, and is blurred again by one of
-deviation a, has a steepest slope in proportion to 1 / sqrt(s^2 + a^2). So the ratio of
-its slopes after two known blurs tells s, whatever the edge's contrast (Zhuo and Sim,
-"Defocus map estimation from a single image", Pattern Recognition 2011, section 3; there
-one blur is zero, but then noise and JPEG look like sharp edges).
+Blur an edge by a Gaussian of deviation s, then by another of deviation a: its steepest
+slope is proportional to 1 / sqrt(s^2 + a^2). So the ratio of its slopes after two known
+blurs gives s, for any contrast (Zhuo and Sim, "Defocus map estimation from a single
+image", Pattern Recognition 2011, section 3; there one of the two blurs is zero, but
+then noise and JPEG look like sharp edges).
 
-Motion blurs the edges across its direction and leaves those along it. So slopes are
-looked at in four directions, and the direction with the widest edges counts.
+Motion blurs only the edges that it crosses. So slopes are measured in four directions,
+and the direction with the widest edges counts.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ NOT_SHARP = 0.94
 """Pixels: sharp pictures have narrower edges, blurred ones wider.
 
 Measured on 240 American plates (320x157) and 100 photos of BSDS500 (481x321), blurred
-by straight lines of random directions, with noise of 3 grey levels. Of the sharp ones
-1 in 70 is called blurred. Of those blurred by 4 pixels 1 in 3 is called sharp, by 6
-pixels 1 in 17, by 8 and more 1 in 50.
+by straight lines of random directions, with noise of 3 grey levels. 1 of 70 sharp ones
+is called blurred. Of those blurred by 4 pixels 1 of 3 is called sharp, by 6 pixels 1 of
+17, by 8 and more 1 of 50.
 """
 
 # Deviations of the two blurs, pixels.
 FINE, COARSE = 1.0, 2.0
 # A difference over two pixels blurs like a box of width 2, whose variance is this.
 DIFFERENCE = 1 / 3
-STRONGEST = 0.02  # part of the pixels that are taken for edges
-WINDOW = 512  # pixels: side of the parts of a large photo that are looked at
-LEAST_SIDE = 8  # pixels: less holds no edge that could be measured
-# A slope of fewer grey levels a pixel, after the fine blur, is noise.
+STRONGEST = 0.02  # share of the pixels that are used as edges
+WINDOW = 512  # pixels: side of the measured parts of a large photo
+LEAST_SIDE = 8  # pixels: no edge can be measured in a smaller picture
+# Grey levels a pixel after the fine blur: smaller slopes are noise.
 LEAST_SLOPE = 1.0
 HALF = 0.5**0.5
 # Along x, y and the diagonals, as weights of the derivatives along x and y.
@@ -39,13 +39,14 @@ DIRECTIONS = ((1.0, 0.0), (0.0, 1.0), (HALF, HALF), (HALF, -HALF))
 
 
 def edge_width(pixels: np.ndarray) -> float | None:
-    """Deviation of the Gaussian that would blur a step edge as much, in pixels.
+    """Deviation of the Gaussian that blurs a step edge as much, in pixels.
 
-    pixels: grey levels of 255, (H, W), or RGB uint8 (H, W, 3). 0 where edges are
-    sharper than can be measured; the measure loses its scale above 4 or so. None for a
-    picture without edges or of less than 8 pixels a side. A straight blur of L pixels
-    gives about L / 4. It does not depend on brightness, contrast and the picture's
-    size.
+    0 means too sharp to measure; above about 4 the values are too low. A straight
+    motion of L pixels gives about L / 4. Brightness, contrast and the picture's size do
+    not matter.
+
+    pixels: grey levels up to 255, (H, W), or RGB uint8 (H, W, 3). Returns None for a
+    picture without edges or smaller than 8 pixels a side.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     if min(grey.shape) < LEAST_SIDE:
@@ -64,15 +65,15 @@ def edge_width(pixels: np.ndarray) -> float | None:
             continue
         blunted = np.abs(x * coarse[0, edges] + y * coarse[1, edges])
         ratio = float(np.median(slope[edges] / np.maximum(blunted, 1e-6))) ** 2
-        # ratio = (s^2 + COARSE^2) / (s^2 + FINE^2), which is 1 for endless s. This s is
-        # that of the picture and of the difference together.
+        # ratio = (s^2 + COARSE^2) / (s^2 + FINE^2), near 1 for a large s. s^2 is the
+        # variance of the picture's blur and of the difference together.
         squared = (COARSE**2 - ratio * FINE**2) / max(ratio - 1, 1e-2)
         widths.append(max(squared - DIFFERENCE, 0.0) ** 0.5)
     return max(widths, default=None)
 
 
 def _windows(grey: np.ndarray) -> list[np.ndarray]:
-    """The picture, or nine parts spread over it: large photos would take gigabytes."""
+    """The picture; of a large one nine parts, since it would need gigabytes."""
     if grey.size <= (3 * WINDOW) ** 2:
         return [grey]
     height, width = grey.shape

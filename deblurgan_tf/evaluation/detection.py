@@ -14,9 +14,9 @@ SAME_PLACE = 0.5  # intersection over union from which two boxes are one object
 
 
 def matched(found: Sequence[Box], given: Sequence[Box]) -> int:
-    """How many boxes of the two lists can be paired: each once, IoU at least 0.5.
+    """The largest number of one-to-one pairs with an IoU of at least 0.5.
 
-    The largest number of pairs (Hungarian method), whatever the order.
+    The Hungarian method finds it; the order of the boxes does not matter.
     """
     if not found or not given:
         return 0
@@ -26,12 +26,13 @@ def matched(found: Sequence[Box], given: Sequence[Box]) -> int:
 
 
 def rates(matched: float, found: float, given: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 from numbers of boxes, of one or of many pictures; NaN
-    where a share is of nothing.
+    """Precision, recall and F1 from numbers of boxes, of one picture or of many.
+
+    matched: the pairs of found and given boxes. NaN where the denominator is 0.
     """
 
     def share(part: float, whole: float) -> float:
         return part / whole if whole else math.nan
 
-    both = share(2 * matched, found + given)
-    return share(matched, found), share(matched, given), both
+    f1 = share(2 * matched, found + given)
+    return share(matched, found), share(matched, given), f1

@@ -1,4 +1,7 @@
-"""comparison.png: a row a picture, a column a method, about one pixel for a pixel."""
+"""comparison.png: one row a picture, one column a method.
+
+Small pictures and the middle of large ones are shown pixel by pixel.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from deblurgan_tf import images
-from deblurgan_tf.evaluation.pairs import read_kernel, support
+from deblurgan_tf.errors import DataError
+from deblurgan_tf.evaluation.kernel_files import read_kernel, support
 from deblurgan_tf.evaluation.tasks import Task
 from deblurgan_tf.storage.atomic import write_atomically
 
@@ -27,7 +31,7 @@ POINTS = 10
 
 @dataclass(frozen=True)
 class Cell:
-    """What one method made of one picture; pixels None where it failed."""
+    """The result of one method for one picture; pixels are None where it failed."""
 
     pixels: np.ndarray | None
     caption: str = ""
@@ -37,17 +41,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One picture by all methods."""
+    """The results of all methods for one picture."""
 
     name: str
     cells: list[Cell]
 
 
 def comparison(columns: list[str], rows: list[Row], title: str) -> Figure:
-    """Draws the rows under the columns' names.
+    """Draws the rows below the names of the columns.
 
-    Of pictures larger than 320x240 pixels the middle is shown. Kernels lie in the upper
-    left corner, those of one row at one scale.
+    Of a picture larger than 320x240 pixels the middle is shown. A kernel is drawn in
+    the upper left corner of its cell; the kernels of one row have the same scale.
     """
     heights = [_height(row) for row in rows]
     width = len(columns) * (COLUMN + GAP) + GAP
@@ -72,13 +76,14 @@ def comparison(columns: list[str], rows: list[Row], title: str) -> Figure:
 
 
 def save(figure: Figure, file: Path) -> None:
+    """Writes the figure; the suffix gives the format."""
     write_atomically(file, figure.savefig)
 
 
 def row_of(tasks: list[Task], scores: dict[tuple[str, str], dict[str, Any]]) -> Row:
-    """The row of one picture: its tasks in their order, then sharp.
+    """The row of one picture: the results of its tasks, then the sharp picture.
 
-    scores: by (method, picture), of the tasks that did not fail.
+    tasks: all of one picture; scores: by (method, picture), of those that succeeded.
     """
     pair = tasks[0].pair
     assert pair.sharp is not None
@@ -104,21 +109,21 @@ def row_of(tasks: list[Task], scores: dict[tuple[str, str], dict[str, Any]]) -> 
 def _kernel(file: Path | None) -> np.ndarray | None:
     try:
         return None if file is None else read_kernel(file)
-    except ValueError:
-        return None  # told where a method needed it
+    except DataError:
+        return None  # reported where a method needed this kernel
 
 
 class _Page:
-    """A figure measured in pixels from its upper left corner."""
+    """A figure with coordinates in pixels from its upper left corner."""
 
-    def __init__(self, figure: Figure, width: int, height: int):
+    def __init__(self, figure: Figure, width: int, height: int) -> None:
         self.figure, self.width, self.height = figure, width, height
 
     def left(self, column: int) -> int:
         return GAP + column * (COLUMN + GAP)
 
     def text(self, x: float, y: float, text: str, **style: Any) -> None:
-        # A file's name may hold bytes that are not UTF-8, and a dollar is no formula.
+        # A file's name may hold bytes that are not UTF-8, or dollars.
         text = text.encode(errors="surrogateescape").decode(errors="replace")
         place = (x / self.width, 1 - y / self.height)
         self.figure.text(
@@ -156,7 +161,7 @@ class _Page:
 
 
 def middle(pixels: np.ndarray) -> np.ndarray:
-    """What is shown of a picture: at most TALLEST x COLUMN pixels of its middle."""
+    """The part of a picture that is shown: at most TALLEST x COLUMN of its middle."""
     height, width = pixels.shape[:2]
     rows, columns = min(height, TALLEST), min(width, COLUMN)
     top, left = (height - rows) // 2, (width - columns) // 2
@@ -189,7 +194,7 @@ def _whole(row: Row) -> tuple[int, int]:
 
 
 def _padded(kernel: np.ndarray, side: int) -> np.ndarray:
-    """The middle of the kernel, (side, side), zeros where it is smaller."""
+    """The kernel cut or padded with zeros to (side, side), its middle kept."""
     for axis, length in enumerate(kernel.shape):
         if length > side:
             start = length // 2 - side // 2

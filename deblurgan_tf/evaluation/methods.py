@@ -1,7 +1,16 @@
-"""The methods by name, and how one restores a picture.
+"""The methods by name, and how one of them restores a picture.
 
-Three kinds: those that are given the kernel, the blind ones, which find it, and
-`deblurgan`, which needs none; `blurred` is the picture as it was.
+Nine methods, of four kinds:
+
+blurred                the input itself
+deblurgan              the network of a model file, which needs no kernel (`network`)
+richardson_lucy        NON_BLIND, they get the true kernel: `deconvolution.classical`
+regularized_filter
+wiener
+blind_map              BLIND, they estimate the kernel: `deconvolution.blind`
+blind_variational
+blind_edge_prediction
+blind_power_spectrum
 """
 
 from __future__ import annotations
@@ -23,11 +32,11 @@ BLIND = tuple(blind.METHODS)
 
 
 class Restored(NamedTuple):
-    """What a method made of a picture."""
+    """The result of a method for one picture."""
 
     pixels: np.ndarray  # uint8 (H, W, 3)
-    seconds: float  # of the restoring alone, without files
-    kernel: np.ndarray | None  # the one that a blind method found
+    seconds: float  # of restoring, without reading and writing files
+    kernel: np.ndarray | None  # the one that a blind method estimated
 
 
 def restore(
@@ -37,12 +46,18 @@ def restore(
     size: int,
     limit: float | None,
 ) -> Restored:
-    """Restores one picture, uint8 (H, W, 3), by a method of NON_BLIND or BLIND.
+    """Restores one picture by a method of NON_BLIND or BLIND.
 
-    kernel: the true one, for NON_BLIND. size: an upper bound of the kernel's side in
-    pixels, odd, and limit: seconds that it may take, for BLIND.
-    Raises ValueError where the method cannot work on the picture, blind.clock.OutOfTime
-    after the limit.
+    Args:
+        method: a name of NON_BLIND or BLIND.
+        blurred: uint8 (H, W, 3).
+        kernel: the true kernel, for NON_BLIND.
+        size: for BLIND, an upper bound of the kernel's side in pixels, odd.
+        limit: for BLIND, the time limit in seconds; None for none.
+
+    Raises:
+        DataError: the method cannot work on this picture or kernel.
+        deconvolution.blind.OutOfTime: the limit has passed.
     """
     begun = time.perf_counter()
     values = blurred / 255.0

@@ -1,4 +1,8 @@
-"""The names of the methods, in the order of the tables; `methods` has what they do."""
+"""The names of the methods, in the order of the tables; imports nothing.
+
+`methods` implements them. The command line needs the names before anything heavy is
+imported.
+"""
 
 NAMES = (
     "blurred",

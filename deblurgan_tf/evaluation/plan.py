@@ -1,4 +1,4 @@
-"""What there is to do: the methods that can be used here, on every picture."""
+"""What there is to do: every method that is possible here, on every picture."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import re
 from pathlib import Path
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import UsageError
+from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.evaluation import methods
-from deblurgan_tf.evaluation.pairs import Pair, read_kernel, stem, support
+from deblurgan_tf.evaluation.kernel_files import read_kernel, support
+from deblurgan_tf.evaluation.pairs import Pair, stem
 from deblurgan_tf.evaluation.tasks import Settings, Task
 
 
-def chosen(text: str | None) -> list[str]:
-    """`"a,b"` -> method names in the order of the tables; all without a text."""
+def methods_named(text: str | None) -> list[str]:
+    """`"a,b"` -> names of methods in the order of the tables; None: all.
+
+    Raises:
+        UsageError: there is no method of a name.
+    """
     names = methods.NAMES if text is None else [x.strip() for x in text.split(",")]
     wrong = [name for name in names if name not in methods.NAMES]
     if wrong:
@@ -24,19 +29,23 @@ def chosen(text: str | None) -> list[str]:
     return [name for name in methods.NAMES if name in names]
 
 
-def others(given: list[str]) -> dict[str, Path]:
-    """`"NAME=DIR"` of other programs -> {NAME: DIR}."""
+def folders_of_others(given: list[str]) -> dict[str, Path]:
+    """`["NAME=DIR"]` of other programs' results -> {NAME: DIR}.
+
+    Raises:
+        UsageError: something else is given, a name is taken or a folder is missing.
+    """
     folders: dict[str, Path] = {}
     for text in given:
         name, _, folder = text.partition("=")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or not folder:
             raise UsageError(
-                f"--restored {text}: give NAME=DIR, the name of letters, digits and "
-                "_ . + - alone"
+                f"--restored {text}: give NAME=DIR; the name may have letters, digits "
+                "and _ . + - only"
             )
         if name in methods.NAMES or name in folders:
             raise UsageError(
-                f"--restored {text}: {name} is a method already; rename it"
+                f"--restored {text}: {name} is a method already; choose another name"
             )
         if not Path(folder).is_dir():
             raise UsageError(f"--restored {text}: {folder} is no folder")
@@ -44,10 +53,13 @@ def others(given: list[str]) -> dict[str, Path]:
     return folders
 
 
-def usable(
+def possible(
     names: list[str], pairs: list[Pair], kernel_size: int
 ) -> tuple[list[str], list[str]]:
-    """The methods that can do anything here, and notices of what cannot be expected."""
+    """The methods that can work on these pairs, and notices about limits.
+
+    kernel_size: the upper bound that blind methods get, pixels.
+    """
     notices = []
     if all(pair.kernel is None for pair in pairs):
         left_out = [name for name in names if name in methods.NON_BLIND]
@@ -61,7 +73,7 @@ def usable(
     if largest > kernel_size and set(names) & set(methods.BLIND):
         notices.append(
             f"the largest true kernel has {largest} pixels a side, and blind methods "
-            f"look for one of at most {kernel_size}; --kernel-size {largest} would do"
+            f"look for one of at most {kernel_size}; give --kernel-size {largest}"
         )
     return names, notices
 
@@ -73,10 +85,17 @@ def plan(
     output: Path,
     settings: Settings,
 ) -> list[Task]:
-    """The tasks, picture by picture: what is there of each is then whole early."""
-    places = {name: _by_stem(folder) for name, folder in folders.items()}
+    """The tasks, picture by picture, so that pictures are complete early.
+
+    names: methods; folders: of other programs' results, by their names; output: where
+    restored pictures and kernels are written.
+
+    Raises:
+        UsageError: two pictures of another program differ in their suffix only.
+    """
+    restored = {name: _by_stem(folder) for name, folder in folders.items()}
     return [
-        _task(name, pair, output, settings, places)
+        _task(name, pair, output, settings, restored)
         for pair in pairs
         for name in (*names, *folders)
     ]
@@ -87,21 +106,21 @@ def _task(
     pair: Pair,
     output: Path,
     settings: Settings,
-    places: dict[str, dict[str, Path]],
+    restored: dict[str, dict[str, Path]],
 ) -> Task:
     picture: Path | None = output / "restored" / name / f"{pair.stem}.png"
     kernel = None
     if name == "blurred":
         picture = pair.blurred
-    elif name in places:
-        picture = places[name].get(pair.stem)
+    elif name in restored:
+        picture = restored[name].get(pair.stem)
     elif name in methods.BLIND:
         kernel = output / "kernels" / name / f"{pair.stem}.npy"
     return Task(name, pair, picture, kernel, settings)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Other programs may change the ending, so the rest of the name tells."""
+    """{name without suffix: file}; other programs may write another format."""
     files: dict[str, Path] = {}
     for file in images.find(folder):
         name = stem(file.relative_to(folder).as_posix())
@@ -120,6 +139,6 @@ def _largest_kernel(pairs: list[Pair]) -> int:
         if pair.kernel is not None:
             try:
                 sides.append(support(read_kernel(pair.kernel)))
-            except ValueError:
-                continue  # its picture fails when its turn comes
+            except DataError:
+                continue  # reported where a method needs this kernel
     return max(sides, default=0)

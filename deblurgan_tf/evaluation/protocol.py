@@ -1,29 +1,28 @@
-"""How the numbers came about, in words that go with them into every table."""
+"""How the results were measured, in words that go with them into every table."""
 
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from deblurgan_tf import __version__
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.evaluation.summary import BOOTSTRAP
 from deblurgan_tf.evaluation.tasks import Settings
-from deblurgan_tf.storage.provenance import commit, machine
+from deblurgan_tf.storage.provenance import OPENCV, commit, machine, versions
 
 WINS = (
-    "pictures where no other method is better; equal ones all win, but not where all "
+    "pictures where no other method is better; equal methods all win, unless all "
     "methods are equal"
 )
 BLIND = (
-    "Richardson-Lucy, the regularised filter and Wiener are given the true kernel; "
-    "blind methods are given the upper bound of its side alone, deblurgan nothing"
+    "Richardson-Lucy, the regularised filter and Wiener get the true kernel; blind "
+    "methods get an upper bound of its side only, deblurgan gets nothing"
 )
 PACKAGES = (
     "numpy",
     "scipy",
-    "opencv-python-headless",
+    *OPENCV,
     "tensorflow",
     "rapidocr",
     "onnxruntime",
@@ -40,8 +39,13 @@ def describe(
 ) -> dict[str, Any]:
     """The protocol of an evaluation, for results.json.
 
-    data: where the pictures are and how many; command: what was typed; model: what
-    `deblurgan` restored with; left_out: what was not measured, and why.
+    Args:
+        data: where the pictures are and how many.
+        command: the command line.
+        settings: those of all tasks.
+        model: what `deblurgan` restored with; None without `deblurgan`.
+        processes: how many worked at the same time.
+        left_out: notices about what was not measured, and why.
     """
     return {
         **data,
@@ -51,15 +55,15 @@ def describe(
         "kernels": BLIND,
         "kernel_size": settings.size,
         "limit_seconds": settings.limit,
-        "time": f"deblurgan alone on the machine with all its processors, after one "
-        f"untimed picture; the others with one thread, {processes} processes side by "
-        "side; measured when the picture was restored, and kept",
+        "time": f"deblurgan with all processors and nothing beside it, after one "
+        f"untimed picture; the others with one thread each, {processes} processes at "
+        "the same time; measured when the picture was restored, and kept",
         "reading": settings.read,
         "detection": settings.detect
         and "plates found in the restored picture against those of boxes.csv or, for "
         "pictures that it lacks, those found in the sharp one",
-        "means": "over the pictures that did not fail; empty or null is infinite or "
-        "not measured",
+        "means": "over the pictures that did not fail; empty or null means infinite "
+        "or not measured",
         "metrics": PROTOCOL,
         "intervals": BOOTSTRAP,
         "wins": WINS,
@@ -67,16 +71,6 @@ def describe(
         "deblurgan_tf": __version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "packages": _versions(),
+        "packages": versions(*PACKAGES),
         "machine": machine(),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue  # an extra
-    return found

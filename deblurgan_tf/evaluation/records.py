@@ -3,9 +3,9 @@
     {"method", "file", "restoring", "picture", "seconds", "measuring", "scores"}
     {"method", "file", "restoring", "error", "limit"}    out of time
 
-`restoring` and `measuring` are the hashes of `tasks.Task`, `picture` that of the
-restored file: a line counts while they are the same. In the scores null is infinity;
-what was not measured is not there. Of two lines for one picture the later one holds.
+`restoring` and `measuring` are the hashes of `tasks.Task`, `picture` is the SHA-256 of
+the restored file. A line is valid as long as they are the same. In the scores null is
+infinity; what was not measured is absent. The last line of a picture is the valid one.
 """
 
 from __future__ import annotations
@@ -21,15 +21,22 @@ from pathlib import Path
 from typing import Any
 
 from deblurgan_tf.errors import RunError
-from deblurgan_tf.evaluation.tasks import Task, file_hash
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
+from deblurgan_tf.storage.atomic import LEFTOVERS, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.writing_errors import writing_to
 
 
 @contextlib.contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Keeps a second evaluation out of the same folder; released on any end."""
-    with open(output / ".lock", "a") as file:
+    """Keeps a second evaluation out of the folder until this one ends.
+
+    Raises:
+        RunError: another process holds the lock, or the folder cannot be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        with writing_to(output):
+            file = stack.enter_context(open(output / ".lock", "a"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -41,49 +48,55 @@ def locked(output: Path) -> Iterator[None]:
 
 
 class Records:
-    """The lines of one folder, in memory and on the disk."""
+    """The lines of one folder, in memory and on the disk.
 
-    def __init__(self, output: Path, anew: Collection[tuple[str, str]] = ()):
-        """anew: the (method, file) whose lines are dropped."""
+    Args:
+        output: the folder of the results; hold its lock.
+        again: the (method, file) to do again: their lines are dropped.
+    """
+
+    def __init__(self, output: Path, again: Collection[tuple[str, str]] = ()) -> None:
         self.file = output / "records.jsonl"
-        for half in output.glob("restored/**/.*.tmp"):
-            half.unlink()  # of a process that was killed while it wrote
+        # Left by processes that were killed while they wrote.
+        for folder in ("restored", "kernels"):
+            for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
+                partial.unlink()
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
         for line in read_lines(self.file):
             key = line["method"], line["file"]
-            if key not in anew:
+            if key not in again:
                 self.lines[key] = line
-        # Without half a line at the end, and without what later lines replaced.
+        # Without half a line at the end, and without lines that are not valid any more.
         write_text(self.file, "".join(_line(x) for x in self.lines.values()))
 
-    def state(self, task: Task) -> tuple[Task, dict[str, Any] | None]:
-        """The task, marked as restored where it is, and its line where nothing is left
-        to do for it.
-        """
+    def state(self, task: Task) -> tuple[Task, Result | None]:
+        """The task, marked as restored if it is, and its result if it is complete."""
         line = self.lines.get(task.key)
         if line is None or line["restoring"] != task.restoring:
             return task, None
         if "error" in line:
-            over = line["limit"] >= task.settings.limit
-            return task, line if over else None
+            too_long = line["limit"] >= task.settings.limit
+            return task, line if too_long else None
         files = (task.picture, task.kernel)
         if not all(file is None or file.exists() for file in files):
             return task, None
-        # A killed run may have replaced the picture and not its line.
+        # A process may have been killed between writing the picture and its line.
         if line.get("picture") != file_hash(task.picture):
             return task, None
         task = replace(task, restored=True, seconds=line["seconds"])
-        whole = line["measuring"] == task.measuring
-        return task, _with_infinity(line) if whole else None
+        complete = line["measuring"] == task.measuring
+        return task, _with_infinity(line) if complete else None
 
     def outdated(self, task: Task) -> bool:
-        """There is a line, but of other pictures, options, model or version."""
+        """Whether there is a line of other pictures, options, model or version."""
         line = self.lines.get(task.key)
         return line is not None and line["restoring"] != task.restoring
 
-    def add(self, task: Task, result: dict[str, Any]) -> None:
-        """Keeps what `tasks.perform` returned. Failures are not kept: whatever was
-        wrong may be mended before the next start. Those for time are: they cost it.
+    def add(self, task: Task, result: Result) -> None:
+        """Writes a result to the disk, unless it is a failure that may be mended.
+
+        Failures are tried again by the next command. Only a picture that ran out of
+        time is kept, since it would take that time again.
         """
         if "scores" in result:
             picture = file_hash(task.picture)
@@ -111,7 +124,7 @@ def _line(line: dict[str, Any]) -> str:
     return json.dumps({**line, **more}, allow_nan=False) + "\n"
 
 
-def _with_infinity(line: dict[str, Any]) -> dict[str, Any]:
+def _with_infinity(line: dict[str, Any]) -> Result:
     scores = {
         name: math.inf if value is None else value
         for name, value in line["scores"].items()

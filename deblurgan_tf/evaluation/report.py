@@ -1,5 +1,6 @@
-"""What an evaluation leaves: results.json for programs, results.md and comparison.png
-for people.
+"""The results of an evaluation as files.
+
+results.json is for programs; results.md and comparison.png are for people.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from deblurgan_tf.evaluation.pairs import even
+from deblurgan_tf.evaluation.pairs import evenly_spread
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.evaluation.summary import Scores, summarise
 from deblurgan_tf.evaluation.tables import markdown
-from deblurgan_tf.evaluation.tasks import Task
+from deblurgan_tf.evaluation.tasks import Result, Task
 from deblurgan_tf.storage.atomic import write_text
 
-Results = dict[tuple[str, str], dict[str, Any]]
-"""{(method, picture): what `tasks.perform` returned}"""
+Results = dict[tuple[str, str], Result]
+"""By (method, picture), see `Task.key`."""
 
 
 def write(
@@ -27,30 +28,44 @@ def write(
     protocol: dict[str, Any],
     rows: int,
 ) -> None:
-    """Writes the three files; `rows` pictures, evenly spread, are in comparison.png."""
+    """Writes the three files into the folder `output`.
+
+    comparison.png shows `rows` pictures, evenly spread over those that any method could
+    restore; without such a picture it is not written.
+    """
     found = combined(tasks, results, protocol)
     text = json.dumps(found, indent=2, allow_nan=False) + "\n"
     write_text(output / "results.json", text)
     write_text(output / "results.md", markdown(found))
+    _write_comparison(output, tasks, results, found, rows)
+
+
+def _write_comparison(
+    output: Path,
+    tasks: list[Task],
+    results: Results,
+    found: dict[str, Any],
+    rows: int,
+) -> None:
     pictures: dict[str, list[Task]] = {}
     for task in tasks:
         pictures.setdefault(task.pair.name, []).append(task)
     scores = {
         key: result["scores"] for key, result in results.items() if "scores" in result
     }
-    # A picture that no method could do has nothing to show.
     drawable = [x for x in pictures.values() if any(task.key in scores for task in x)]
     if not drawable:
         return
-    # Matplotlib takes long to import, and the processes that restore do without.
+    # Slow to import, and the processes that restore do not need it.
     from deblurgan_tf.evaluation import figure
 
-    shown = [drawable[position] for position in even(len(drawable), rows)]
+    shown = [drawable[position] for position in evenly_spread(len(drawable), rows)]
     columns = [*found["methods"], "sharp"]
+    protocol = found["protocol"]
     title = f"{len(shown)} of {protocol['pictures']} pictures of {protocol['data']}"
     drawn = [figure.row_of(x, scores) for x in shown]
     if any(cell.kernel is not None for row in drawn for cell in row.cells):
-        title += "; in the corner the true kernel (blurred) or the one found (blind)"
+        title += "; in the corner the true kernel (blurred) or the estimate (blind)"
     page = figure.comparison(columns, drawn, title)
     figure.save(page, output / "comparison.png")
 
@@ -58,8 +73,9 @@ def write(
 def combined(
     tasks: list[Task], results: Results, protocol: dict[str, Any]
 ) -> dict[str, Any]:
-    """{"methods": {NAME: numbers, "failed", "per_image"}, "protocol"}, as JSON can hold
-    it: None for infinity and for what was not measured.
+    """{"methods": {NAME: {numbers, "failed", "per_image"}}, "protocol"}, for JSON.
+
+    None stands for infinity and for what was not measured.
     """
     names = list(dict.fromkeys(task.method for task in tasks))
     scores: Scores = {name: {} for name in names}
@@ -86,6 +102,7 @@ def combined(
 
 
 def _strict(value: Any) -> Any:
+    """The same with None for infinity and NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _strict(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

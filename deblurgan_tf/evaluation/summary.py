@@ -1,7 +1,7 @@
 """The scores of many pictures in a few numbers: means, medians, intervals, wins.
 
-`scores` is everywhere {method: {picture: {metric: value}}}, with what was not measured
-left out; infinite values are infinite.
+`scores` is always {method: {picture: {metric: value}}}. What was not measured is
+absent. The PSNR of equal pictures is infinite.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
-    """{method: {"n", metric: mean, ..., "medians", "intervals", "wins",
-    "difference_to_blurred"}}; None where nothing was measured.
+    """The numbers of each method; None where nothing was measured.
+
+    Returns {method: {"n", metric: mean, ..., "medians", "intervals", "wins",
+    "difference_to_blurred"}}.
     """
     won = wins(scores)
     return {
@@ -53,7 +55,7 @@ def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
 
 
 def mean(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
-    """Over the pictures; precision, recall and F1 are of the boxes of all pictures."""
+    """The mean over the pictures; precision, recall and F1 pool all their boxes."""
     statistic, count = _statistic(pictures, metric)
     if count == 0:
         return None
@@ -62,6 +64,7 @@ def mean(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
 
 
 def median(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
+    """The median over the pictures that have this metric."""
     found = _values(pictures, metric)
     return float(np.median(found)) if len(found) else None
 
@@ -69,7 +72,10 @@ def median(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
 def interval(
     pictures: dict[str, dict[str, Any]], metric: str
 ) -> tuple[float, float] | None:
-    """Where the mean lies, see BOOTSTRAP; None for fewer than two pictures."""
+    """A confidence interval of the mean, see BOOTSTRAP.
+
+    None for fewer than two pictures or infinite values.
+    """
     return _bootstrapped(*_statistic(pictures, metric))
 
 
@@ -78,8 +84,10 @@ def difference(
     others: dict[str, dict[str, Any]],
     metric: str,
 ) -> dict[str, Any]:
-    """The mean of (this method - the other) over the pictures that both have, and its
-    interval; pictures where either is infinite are left out.
+    """The mean of (own value - other value), picture by picture, and its interval.
+
+    Pictures that one of them lacks, or where one is infinite, are left out. Returns
+    {"mean", "interval", "n"}.
     """
     pairs = [
         (own[metric], others[name][metric])
@@ -95,10 +103,10 @@ def difference(
 
 
 def wins(scores: Scores) -> dict[str, dict[str, int]]:
-    """{method: {metric: number of pictures where it is the best}}
+    """On how many pictures a method is the best: {method: {metric: number}}.
 
-    Equal methods all win; where all methods that have a value are equal, none does. A
-    method whose pictures all equal the sharp ones is these, and does not compete.
+    Equal methods all win, but none wins where all methods are equal. Sharp pictures
+    that were given as a method, for reference, do not compete.
     """
     rivals = {method for method in scores if not is_sharp(scores[method])}
     names = {name for pictures in scores.values() for name in pictures}
@@ -119,7 +127,7 @@ def wins(scores: Scores) -> dict[str, dict[str, int]]:
 
 
 def is_sharp(pictures: dict[str, dict[str, Any]]) -> bool:
-    """Whether these are the sharp pictures, given beside the methods as the mark."""
+    """Whether all of these equal the sharp pictures (given for reference)."""
     values = _values(pictures, "psnr")
     return len(values) > 0 and bool(np.isinf(values).all())
 
@@ -131,7 +139,7 @@ def _values(pictures: dict[str, dict[str, Any]], metric: str) -> np.ndarray:
 def _statistic(
     pictures: dict[str, dict[str, Any]], metric: str
 ) -> tuple[Statistic, int]:
-    """(positions (B, n) of resampled pictures -> the metric of each (B,), n)"""
+    """(a function, n): it maps resamples, positions (B, n), to their metric, (B,)."""
     if metric not in RATES:
         values = _values(pictures, metric)
         return _mean_of(values), len(values)
@@ -158,7 +166,7 @@ def _bootstrapped(statistic: Statistic, count: int) -> tuple[float, float] | Non
     if count < 2:
         return None
     random = np.random.default_rng(SEED)
-    # In parts: a thousand pictures would take 80 MB at once.
+    # In 20 parts: the positions of a thousand pictures would take 80 MB at once.
     parts = [
         statistic(random.integers(0, count, (RESAMPLES // 20, count)))
         for _ in range(20)

@@ -20,11 +20,12 @@ HEADINGS = {
     "kernel_similarity": "kernel similarity",
     "seconds_per_megapixel": "s/megapixel",
 }
-DIGITS = {"psnr": 2, "shifted_psnr": 2, "seconds_per_megapixel": 2}  # 3 for the others
+# Decimals; all others have 3.
+DIGITS = {"psnr": 2, "shifted_psnr": 2, "seconds_per_megapixel": 2}
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The tables of `results`, then how they came about."""
+    """The tables of what `report.combined` returned, then the protocol."""
     methods, protocol = found["methods"], found["protocol"]
     measured = [
         metric
@@ -91,7 +92,7 @@ def markdown(found: dict[str, Any]) -> str:
 def _table(
     methods: dict[str, Any], metrics: list[str], cell: Callable[[str, str], str]
 ) -> str:
-    """A row a method, a column a metric; empty: not measured, or infinite."""
+    """One row a method, one column a metric; empty: not measured, or infinite."""
     lines = [
         ["method", "pictures", *(HEADINGS[metric] for metric in metrics)],
         ["---"] * (len(metrics) + 2),
@@ -104,8 +105,10 @@ def _table(
 
 
 def _best(methods: dict[str, Any], metric: str) -> set[str]:
-    """The methods with the best mean; fast is not good by itself, and the sharp
-    pictures, given beside the methods as the mark, do not compete.
+    """The methods with the best mean of a metric.
+
+    Speed has no best: fast is not good by itself. Sharp pictures that were given as a
+    method, for reference, do not compete.
     """
     values = {
         method: numbers[metric]
@@ -123,6 +126,7 @@ def _number(metric: str, value: float | None, sign: str = "") -> str:
 
 
 def _between(metric: str, ends: list[float] | None, sign: str = "") -> str:
+    """An interval in brackets, after its mean."""
     if ends is None:
         return ""
     low, high = (_number(metric, end, sign) for end in ends)
@@ -130,6 +134,7 @@ def _between(metric: str, ends: list[float] | None, sign: str = "") -> str:
 
 
 def _lines(values: dict[str, Any], indent: str = "") -> str:
+    """A nested list; what is empty is left out."""
     text = ""
     for key, value in values.items():
         name = key.replace("_", " ")

@@ -1,7 +1,7 @@
-"""One method on one picture: it is restored and measured in a process of its own.
+"""One method on one picture: restored and measured in a process of its own.
 
-A task knows what its results depend on: `restoring` and `measuring` change whenever the
-inputs, the options or the version do, and only then.
+A task knows what its results depend on: the hashes `restoring` and `measuring` change
+when, and only when, the inputs, the options or the version do.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,45 +18,56 @@ import numpy as np
 
 from deblurgan_tf import __version__, images
 from deblurgan_tf.deconvolution.blind.clock import OutOfTime
+from deblurgan_tf.errors import DataError, UserError
 from deblurgan_tf.evaluation import methods
-from deblurgan_tf.evaluation.pairs import Pair, read_kernel
+from deblurgan_tf.evaluation.kernel_files import read_kernel
+from deblurgan_tf.evaluation.pairs import Pair
 from deblurgan_tf.evaluation.scores import measure
 from deblurgan_tf.storage.atomic import write_atomically
+
+Result = dict[str, Any]
+"""{"seconds": of restoring or None, "scores": by name} or {"error": why}.
+
+After the time limit also "limit", seconds; after an error that is a fault of this
+package, not of the picture, also "traceback".
+"""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for all tasks of an evaluation."""
+    """What is the same for all tasks of an evaluation."""
 
     size: int  # pixels: the upper bound of the kernel's side that blind methods get
     limit: float  # seconds a picture for blind methods
-    read: bool
-    detect: bool
+    read: bool  # read the plates whose text is known
+    detect: bool  # find plates
     model: str | None  # SHA-256 of the file that `deblurgan` restores with
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a process needs to know; `seconds` is None until the picture is restored."""
+    """A method, a picture and where the results go."""
 
     method: str
     pair: Pair
     picture: Path | None
     """Where the restored picture is or will be; None where there is no such file."""
     kernel: Path | None
-    """Where the kernel that a blind method finds is or will be."""
+    """Where the kernel that a blind method estimates is or will be."""
     settings: Settings
     restored: bool = False
-    """It is restored already: `perform` measures only."""
+    """The picture is restored already: `perform` measures only."""
     seconds: float | None = None
+    """How long restoring took; None before it is done."""
 
     @property
     def key(self) -> tuple[str, str]:
+        """(method, picture's name), unique in an evaluation."""
         return self.method, self.pair.name
 
     @property
     def restoring(self) -> str:
-        """A hash of all that the restored picture depends on."""
+        """A hash of everything that the restored picture depends on."""
         settings, pair = self.settings, self.pair
         if self.method in methods.BLIND:
             more: Any = settings.size
@@ -69,7 +81,7 @@ class Task:
 
     @property
     def measuring(self) -> str:
-        """A hash of all that the scores depend on."""
+        """A hash of everything that the scores depend on."""
         settings, pair = self.settings, self.pair
         reading = pair.text if settings.read else None
         boxes = [settings.detect, pair.boxes if settings.detect else None]
@@ -77,20 +89,19 @@ class Task:
         return _hash([self.restoring, file_hash(pair.sharp), reading, boxes, kernel])
 
 
-def perform(task: Task) -> dict[str, Any]:
-    """Restores the picture, unless it is, and measures it; writes what it restored.
+def perform(task: Task) -> Result:
+    """Restores the picture unless that is done, writes it, and measures it.
 
-    Returns {"seconds": of the restoring or None, "scores": by name} or {"error": why},
-    and after the time limit "limit" as well. No error of a picture is raised.
+    No error is raised: an evaluation takes hours, and one picture must not end it.
     """
     try:
         if task.pair.sharp is None:
-            raise ValueError("sharp/ has no picture of this name; add it")
+            raise DataError("sharp/ has no picture of this name; add it")
         seconds = task.seconds
         if task.method in (*methods.NON_BLIND, *methods.BLIND) and not task.restored:
             seconds = _restore(task)
         if task.picture is None:
-            raise ValueError(f"there is no picture of this name of {task.method}")
+            raise DataError(f"there is no picture of this name of {task.method}")
         pixels = images.read_rgb(task.picture)
         found = None if task.kernel is None else read_kernel(task.kernel)
         settings = task.settings
@@ -102,21 +113,27 @@ def perform(task: Task) -> dict[str, Any]:
     except OutOfTime as error:
         return {"error": str(error), "limit": task.settings.limit}
     except Exception as error:
-        return {"error": told(error)}
+        return failure(error)
 
 
-def told(error: Exception) -> str:
-    """What a person is told of an error. Any is its picture's failure, no more."""
+def failure(error: Exception) -> Result:
+    """The result of a task that raised this error.
+
+    What the user can mend is its message. Anything else is a fault of this package: it
+    keeps its traceback, which the command shows.
+    """
     if isinstance(error, MemoryError):
-        return "not enough memory; use fewer --workers or leave the picture out"
-    # What our own code refuses says so; anything else is named by its kind.
-    if isinstance(error, ValueError | OSError) and str(error):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+        return {"error": "not enough memory; use fewer --workers or omit the picture"}
+    if isinstance(error, UserError | OSError):
+        return {"error": str(error)}
+    return {
+        "error": f"{type(error).__name__}: {error}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }
 
 
 def file_hash(file: Path | None) -> str | None:
-    """SHA-256 of a file's bytes; None for one that is not there or cannot be read."""
+    """SHA-256 of a file's bytes; None if it is missing or cannot be read."""
     try:
         if file is None:
             return None
@@ -134,15 +151,17 @@ def _hash_once(file: Path, _changed: int, _size: int) -> str:
 
 
 def write_restored(file: Path, pixels: np.ndarray) -> None:
+    """Writes uint8 (H, W, 3) as a picture file; makes its folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
     images.write(file, images.Picture(pixels))
 
 
 def _restore(task: Task) -> float:
+    """Restores and writes a picture, and the estimated kernel; returns the seconds."""
     kernel = None
     if task.method in methods.NON_BLIND:
         if task.pair.kernel is None:
-            raise ValueError("kernels/ has no kernel of this name (.npy); add it")
+            raise DataError("kernels/ has no kernel of this name (.npy); add it")
         kernel = read_kernel(task.pair.kernel)
     result = methods.restore(
         task.method,

@@ -1,17 +1,17 @@
 """What is wrong with a data set: each problem with its file, as an error or a warning.
 
-Errors make a training or a measurement wrong, or stop it; warnings may be meant so.
+Errors stop a training or a measurement, or make it wrong. What a warning names may be
+intended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +19,11 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.deconvolution.sharpness import NOT_SHARP, edge_width
 from deblurgan_tf.errors import DataError, PictureError
+from deblurgan_tf.evaluation.kernel_files import read_array
+from deblurgan_tf.evaluation.pairs import stem
 from deblurgan_tf.preparation.data_sets import DataSet
-from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
+from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.preparation.tables import texts_of
 
 Severity = Literal["error", "warning"]
@@ -31,7 +33,7 @@ SEVERITY: dict[str, Severity] = {
     "sizes differ": "error",
     "bad kernel": "error",
     "text without file": "error",
-    "leak": "error",  # a picture to validate on equals one to train on
+    "leak": "error",  # a validation picture equals a training picture
     "near leak": "error",  # it looks like one
     "duplicate": "warning",
     "near duplicate": "warning",
@@ -39,26 +41,35 @@ SEVERITY: dict[str, Severity] = {
     "no kernel": "warning",  # where other pairs have one
     "no text": "warning",  # where other pictures have one
 }
-"""The kinds of problems."""
+"""The kinds of problems and how bad they are."""
 
-CENTRE = 0.02  # pixels: how far a kernel's centroid may lie off its middle
-SUM = 1e-4  # how far a kernel's sum may be from 1
+CENTRE = 0.02  # pixels: the largest distance of a kernel's centroid from its middle
+SUM = 1e-4  # the largest difference of a kernel's sum from 1
 
 
 @dataclass(frozen=True)
 class Problem:
+    """One problem of a file; `kind` is a key of SEVERITY."""
+
     kind: str
     file: str
     detail: str
 
     @property
     def severity(self) -> Severity:
+        """How bad this kind of problem is."""
         return SEVERITY[self.kind]
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What is known of a picture file; `error` where it cannot be read."""
+    """What is known about a picture file.
+
+    label: its name in the report; name: its path below sharp/ or blurred/; error: why
+    it cannot be read. The rest is known for files that can be read, all but `size` for
+    sharp ones only: size: (height, width), pixels; digest: SHA-256 of the bytes; hash:
+    `perceptual_hash`; edge_width: pixels, None without edges.
+    """
 
     label: str
     name: str
@@ -78,13 +89,14 @@ class Part:
     blurred: list[Facts]
 
     def readable(self) -> list[Facts]:
+        """The sharp pictures that can be read."""
         return [facts for facts in self.sharp if facts.error is None]
 
 
 def examine(data: DataSet, advance: Callable[[], object]) -> Part:
-    """Reads all pictures, several at a time; `advance` is called after each.
+    """Reads all pictures, several at the same time; calls `advance` after each.
 
-    The facts take some 500 bytes a picture; pixels are not kept.
+    The facts need about 500 bytes a picture; pixels are not kept.
     """
 
     def look(item: tuple[str, Path, bool]) -> Facts:
@@ -112,7 +124,10 @@ def examine(data: DataSet, advance: Callable[[], object]) -> Part:
 
 
 def problems_within(part: Part, not_sharp: float = NOT_SHARP) -> list[Problem]:
-    """What is wrong with single files of a data set, and with what belongs together."""
+    """Problems of single files, and of files that belong together.
+
+    not_sharp: sharp pictures with wider edges are a problem, pixels.
+    """
     found = [
         Problem("unreadable", facts.label, facts.error)
         for facts in part.sharp + part.blurred
@@ -126,7 +141,7 @@ def problems_within(part: Part, not_sharp: float = NOT_SHARP) -> list[Problem]:
 
 
 def report(problems: Sequence[Problem], parts: Sequence[Part]) -> dict[str, Any]:
-    """What `prepare check --report` writes."""
+    """The content of the file that `prepare check --report` writes."""
     kinds = Counter(problem.kind for problem in problems)
     severities = Counter(problem.severity for problem in problems)
     return {
@@ -145,7 +160,11 @@ def report(problems: Sequence[Problem], parts: Sequence[Part]) -> dict[str, Any]
 
 
 def kernel_fault(kernel: np.ndarray) -> str | None:
-    """What keeps an array from being a kernel; None for a kernel."""
+    """Why an array is no blur kernel; None for a kernel.
+
+    A kernel is square with an odd side, of floating point numbers, finite and not
+    negative; its sum is 1 and its centroid is the middle pixel.
+    """
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size % 2:
         return f"its shape {kernel.shape} is not square with an odd side"
     if not np.issubdtype(kernel.dtype, np.floating) or not np.isfinite(kernel).all():
@@ -184,22 +203,17 @@ def _pairing(part: Part) -> list[Problem]:
 
 
 def _kernels(data: DataSet) -> list[Problem]:
-    names = {
-        PurePosixPath(name).with_suffix("").as_posix(): path
-        for name, path in data.sharp.items()
-    }
+    names = {stem(name): path for name, path in data.sharp.items()}
     found = []
     for name, path in data.kernels.items():
         if name not in names:
-            text = f"there is no sharp/{name}.* to it"
+            text = f"there is no sharp/{name}.*"
             found.append(Problem("no mate", data.label(path), text))
             continue
         try:
-            loaded = np.load(path, allow_pickle=False)
-            is_array = isinstance(loaded, np.ndarray)
-            fault = kernel_fault(loaded) if is_array else "it holds no array"
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            fault = f"it cannot be read ({error})"
+            fault = kernel_fault(read_array(path))
+        except DataError as error:
+            fault = str(error).removeprefix(f"{path}: ")
         if fault is not None:
             found.append(Problem("bad kernel", data.label(path), fault))
     if data.kernels:
@@ -219,7 +233,7 @@ def _texts(data: DataSet) -> list[Problem]:
     except DataError as error:
         return [Problem("unreadable", label, str(error))]
     found = [
-        Problem("text without file", label, f"{name} has a text and is not there")
+        Problem("text without file", label, f"{name} has a text and does not exist")
         for name in sorted(texts.keys() - data.sharp.keys())
     ]
     return found + [

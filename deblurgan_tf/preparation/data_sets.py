@@ -1,4 +1,4 @@
-"""What a folder is: pairs, sharp pictures, or train/ and validation/ of either."""
+"""What a folder holds: pairs, sharp pictures, or train/ and validation/ of either."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from deblurgan_tf.preparation.tables import NAMES
 class DataSet:
     """Pictures by their path below `sharp/`, `blurred/` or the folder itself.
 
-    prefix: "train/" or "validation/" where the folder has these, else empty. kernels:
-    by the path without its ending. blurred and kernels are empty for sharp pictures.
+    prefix: "train/" or "validation/" if the folder has these parts, else empty.
+    kernels: by their path below `kernels/` without the suffix. A set of sharp pictures
+    only has neither blurred pictures nor kernels.
     """
 
     root: Path
@@ -27,30 +28,34 @@ class DataSet:
 
     @property
     def table(self) -> Path | None:
-        """The file of texts, if there is one."""
+        """The table of texts, if there is one."""
         return next((self.root / n for n in NAMES if (self.root / n).is_file()), None)
 
     def label(self, path: Path) -> str:
-        """How a file is named in a report: its path below the folder that was given."""
+        """The name of a file in a report: its path below the folder that was given."""
         return self.prefix + path.relative_to(self.root).as_posix()
 
 
 def recognise(folder: Path) -> list[DataSet]:
     """One data set, or two: those of train/ and validation/.
 
-    Raises DataError where there are no pictures, or one half of the folders.
+    Raises:
+        DataError: there are no pictures, or only one of two folders that belong
+            together.
+        PictureError: a folder cannot be listed.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    halves = [folder / "train", folder / "validation"]
-    there = [half for half in halves if half.is_dir()]
+    parts = [folder / "train", folder / "validation"]
+    there = [part for part in parts if part.is_dir()]
     if len(there) == 1:
+        [missing] = {part.name for part in parts} - {there[0].name}
         raise DataError(
-            f"{folder}: has {there[0].name}/ but not its fellow; a data set in parts "
-            "has train/ and validation/. Give the one folder, or add the other"
+            f"{folder}: has {there[0].name}/ but not {missing}/; a data set in parts "
+            f"has both. Give {there[0]}, or add {missing}/"
         )
     if there:
-        return [_one(half, f"{half.name}/") for half in halves]
+        return [_one(part, f"{part.name}/") for part in parts]
     return [_one(folder, "")]
 
 
@@ -58,7 +63,7 @@ def _one(root: Path, prefix: str) -> DataSet:
     blurred, sharp = root / "blurred", root / "sharp"
     if blurred.is_dir() != sharp.is_dir():
         raise DataError(
-            f"{root}: has {'blurred' if blurred.is_dir() else 'sharp'}/ alone; pairs "
+            f"{root}: has only {'blurred' if blurred.is_dir() else 'sharp'}/; pairs "
             "are in blurred/ and sharp/, with equal names"
         )
     if not sharp.is_dir():

@@ -1,4 +1,4 @@
-"""What a plate must have to be kept; what `prepare plates` takes its defaults from."""
+"""What a plate must have to be kept: the defaults of `prepare plates`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Limits:
     """What a plate must have to be kept."""
 
     width: float = 64.0  # pixels of the straightened plate
-    # Pixels, at a width of plate_cutting.JUDGED_WIDTH at most. sharpness.NOT_SHARP,
-    # whose module imports OpenCV: --help does without.
+    # Pixels, at a width of at most plate_cutting.JUDGED_WIDTH. The value of
+    # sharpness.NOT_SHARP, whose module imports OpenCV, which --help does without.
     edge_width: float = 0.94
-    score: float = 0.4  # the detector's, for plates that were found
+    score: float = 0.4  # of the detector, for plates that were found

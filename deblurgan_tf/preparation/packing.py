@@ -1,8 +1,8 @@
 """A folder of pictures as a tensorflow-datasets set: few large files for many small.
 
 DIR/NAME/1.0.0/NAME-SPLIT.tfrecord-00000-of-00012 ..., dataset_info.json, features.json;
-and packing.yaml, which says of what it was made. A file of the set that is there is not
-written again, so the same command goes on where it was stopped.
+and packing.yaml, which describes the input. A file of the set that exists is not
+written again, so the same command continues where it was stopped.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.data.records import open_shard
-from deblurgan_tf.errors import DataError, PictureError
+from deblurgan_tf.errors import DataError, PictureError, RunError
 from deblurgan_tf.preparation.data_sets import DataSet
-from deblurgan_tf.preparation.files import side_by_side, write_bytes
+from deblurgan_tf.preparation.side_by_side import side_by_side
+from deblurgan_tf.storage.atomic import move_into_place, write_bytes, write_text
+from deblurgan_tf.storage.writing_errors import writing_to
 
 VERSION = "1.0.0"
 PLAN = "packing.yaml"
 
 
 class Source(NamedTuple):
-    """A picture, or a pair: its name, and its files by their feature."""
+    """A picture or a pair: its name, and its files by their feature's name."""
 
     name: str
     files: dict[str, Path]
@@ -43,63 +45,67 @@ class Plan(NamedTuple):
 
 
 def plan(data_set: DataSet, megabytes: float) -> Plan:
-    """Files of some `megabytes` each, the pictures mixed by a hash of their names.
+    """Files of about `megabytes` each, the pictures in the order of a hash of names.
 
-    Raises DataError for a sharp or blurred picture without its mate.
+    Raises:
+        DataError: a pair is not complete, or a picture cannot be opened.
     """
-    if data_set.paired:
-        alone = sorted(data_set.sharp.keys() ^ data_set.blurred.keys())
-        if alone:
-            raise DataError(
-                f"{data_set.root}: {len(alone)} pictures without a mate of the same "
-                f"name, the first: {alone[0]}; see prepare check"
-            )
-        sources = [
-            Source(name, {"blurred": data_set.blurred[name], "sharp": file})
-            for name, file in data_set.sharp.items()
-        ]
-    else:
-        sources = [
-            Source(name, {"image": file}) for name, file in data_set.sharp.items()
-        ]
+    sources = _sources(data_set)
     sources.sort(key=lambda x: hashlib.sha256(os.fsencode(x.name)).digest())
     limit, size = megabytes * 1e6, 0.0
     shards: list[list[Source]] = [[]]
     for source in sources:
-        bytes_of = sum(file.stat().st_size for file in source.files.values())
-        if shards[-1] and size + bytes_of > limit:
+        more = sum(_status(file).st_size for file in source.files.values())
+        if shards[-1] and size + more > limit:
             shards.append([])
             size = 0.0
         shards[-1].append(source)
-        size += bytes_of
+        size += more
     return Plan(data_set.prefix.rstrip("/") or "train", shards)
 
 
-def begin(folder: Path, plans: list[Plan]) -> None:
-    """Writes packing.yaml, or checks that the one there is of the same pictures.
+def _sources(data_set: DataSet) -> list[Source]:
+    if not data_set.paired:
+        return [Source(name, {"image": file}) for name, file in data_set.sharp.items()]
+    alone = sorted(data_set.sharp.keys() ^ data_set.blurred.keys())
+    if alone:
+        raise DataError(
+            f"{data_set.root}: {len(alone)} pictures without a mate of the same "
+            f"name, the first: {alone[0]}; see prepare check"
+        )
+    return [
+        Source(name, {"blurred": data_set.blurred[name], "sharp": file})
+        for name, file in data_set.sharp.items()
+    ]
 
-    Raises DataError where it is not, or where the folder holds something else.
+
+def _status(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise DataError(
+            f"{file}: cannot be opened ({error.strerror}); remove it or mend it"
+        ) from error
+
+
+def begin(folder: Path, plans: list[Plan]) -> None:
+    """Writes packing.yaml, or checks that the folder's one is of the same pictures.
+
+    Raises:
+        DataError: it is of other pictures, or the folder holds something else.
+        RunError: the file cannot be written.
     """
     path = folder / PLAN
-    digest = hashlib.sha256()
-    for part in plans:
-        for shard in part.shards:
-            for source in shard:
-                for file in source.files.values():
-                    status = file.stat()
-                    line = f"{file.name} {status.st_size} {status.st_mtime_ns}"
-                    digest.update(os.fsencode(f"{source.name} {line}\n"))
-            digest.update(b"\n")
     text = yaml.safe_dump(
         {
             "files": {part.split: len(part.shards) for part in plans},
             "pictures": {part.split: sum(map(len, part.shards)) for part in plans},
-            "sha256": digest.hexdigest(),
+            "sha256": _digest(plans),
         },
         sort_keys=False,
     )
     if path.exists():
-        if path.read_text(encoding="utf-8") != text:
+        if path.read_bytes() != text.encode():
             raise DataError(
                 f"{folder}: was made of other pictures or with other options; choose "
                 "another --name or --output, or delete this folder"
@@ -110,50 +116,97 @@ def begin(folder: Path, plans: list[Plan]) -> None:
             "--name or --output"
         )
     else:
-        write_bytes(path, text.encode())
+        with writing_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
+
+
+def _digest(plans: list[Plan]) -> str:
+    """SHA-256 of all names, sizes and times of change, in the order of the set."""
+    digest = hashlib.sha256()
+    for part in plans:
+        for shard in part.shards:
+            for source in shard:
+                for file in source.files.values():
+                    status = _status(file)
+                    line = f"{file.name} {status.st_size} {status.st_mtime_ns}"
+                    digest.update(os.fsencode(f"{source.name} {line}\n"))
+            digest.update(b"\n")
+    return digest.hexdigest()
 
 
 class Packed(NamedTuple):
-    """One picture's end; `error` is None where it is in the set."""
+    """The end of one picture's work; `error` is None if it is in the set."""
 
     name: str
     error: str | None = None
 
 
 def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
-    """Writes the files of a split that are not there yet, one after another.
+    """Writes the files of a split that do not exist yet, one after another.
 
-    A picture that cannot be decoded, or whose two sizes differ, is left out. What was
-    left out of a file stands in left_out-FILE.txt beside it.
+    A picture that cannot be decoded is left out, and so is a pair of two sizes. The
+    reasons are in left_out-FILE.txt beside each file.
+
+    Raises:
+        RunError: a file cannot be written.
     """
     for number, shard in enumerate(part.shards):
         path = _shard_path(folder, name, part, number)
-        told = folder / f"left_out-{path.name}.txt"
+        reasons = folder / f"left_out-{path.name}.txt"
         if path.exists():
-            # A file's name may hold bytes that are not UTF-8.
-            left_out = told.read_bytes() if told.exists() else b""
-            errors = dict(
-                line.split("\t", 1) for line in os.fsdecode(left_out).splitlines()
-            )
+            errors = _read_reasons(reasons)
             yield from (Packed(x.name, errors.get(x.name)) for x in shard)
-            continue
-        packed = []
-        partial = folder / f".partial-{path.name}"
-        with contextlib.closing(tf.io.TFRecordWriter(str(partial))) as writer:
-            for source, record in zip(shard, side_by_side(_record, shard), strict=True):
-                error = record if isinstance(record, str) else None
-                if isinstance(record, bytes):
-                    writer.write(record)
-                packed.append(Packed(source.name, error))
-                yield packed[-1]
-        lines = [f"{x.name}\t{' '.join(x.error.split())}" for x in packed if x.error]
+        else:
+            yield from _pack_shard(path, reasons, shard)
+
+
+def _pack_shard(path: Path, reasons: Path, shard: list[Source]) -> Iterator[Packed]:
+    packed = []
+    # A stopped command leaves this file, and the next one begins it again.
+    partial = path.with_name(f".partial-{path.name}")
+    with (
+        _tensorflow_writing_to(path),
+        contextlib.closing(tf.io.TFRecordWriter(str(partial))) as writer,
+    ):
+        for source, record in zip(shard, side_by_side(_record, shard), strict=True):
+            error = record if isinstance(record, str) else None
+            if isinstance(record, bytes):
+                writer.write(record)
+            packed.append(Packed(source.name, error))
+            yield packed[-1]
+    lines = [f"{x.name}\t{' '.join(x.error.split())}" for x in packed if x.error]
+    with writing_to(path):
         if lines:
-            write_bytes(told, os.fsencode("\n".join(lines) + "\n"))
-        os.replace(partial, path)
+            write_bytes(reasons, os.fsencode("\n".join(lines) + "\n"))
+        move_into_place(partial, path)
+
+
+def _read_reasons(file: Path) -> dict[str, str]:
+    """{picture: why it was left out}; empty without the file."""
+    # A file's name may hold bytes that are not UTF-8.
+    text = os.fsdecode(file.read_bytes()) if file.exists() else ""
+    return dict(line.split("\t", 1) for line in text.splitlines())
+
+
+@contextlib.contextmanager
+def _tensorflow_writing_to(path: Path) -> Iterator[None]:
+    """Turns TensorFlow's errors of writing, such as a full disk, into a RunError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise RunError(
+            f"{path}: cannot be written ({error.message}); mend it, and the same "
+            "command continues"
+        ) from error
 
 
 def describe(folder: Path, name: str, plans: list[Plan]) -> None:
-    """Writes what tensorflow-datasets reads, and the index that training reads."""
+    """Writes the set's description for tensorflow-datasets, and the index of training.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
     names = tuple(plans[0].shards[0][0].files)
     splits = []
     for part in plans:
@@ -170,15 +223,16 @@ def describe(folder: Path, name: str, plans: list[Plan]) -> None:
             )
         )
     picture = tfds.features.Image(shape=(None, None, 3))
-    tfds.folder_dataset.write_metadata(
-        data_dir=str(folder),
-        features=tfds.features.FeaturesDict(dict.fromkeys(names, picture)),
-        split_infos=splits,
-        version=VERSION,
-        filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-        check_data=False,
-        description="Packed by deblurgan_tf.prepare pack.",
-    )
+    with writing_to(folder):
+        tfds.folder_dataset.write_metadata(
+            data_dir=str(folder),
+            features=tfds.features.FeaturesDict(dict.fromkeys(names, picture)),
+            split_infos=splits,
+            version=VERSION,
+            filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+            check_data=False,
+            description="Packed by deblurgan_tf.prepare pack.",
+        )
 
 
 def _shard_path(folder: Path, name: str, part: Plan, number: int) -> Path:
@@ -187,7 +241,7 @@ def _shard_path(folder: Path, name: str, part: Plan, number: int) -> Path:
 
 
 def _record(source: Source) -> bytes | str:
-    """A serialised tf.train.Example, or what is wrong with the picture."""
+    """A serialised tf.train.Example, or why the picture is left out."""
     try:
         read = {key: _encoded(file) for key, file in source.files.items()}
     except PictureError as error:
@@ -204,9 +258,10 @@ def _record(source: Source) -> bytes | str:
 
 
 def _encoded(file: Path) -> tuple[bytes, tuple[int, int]]:
-    """A picture's bytes and its size: the file's own where TensorFlow reads its format,
-    else a PNG of the same pixels. The whole is decoded, so that no training meets a
-    file that is cut short.
+    """A picture's encoded bytes, and its (height, width).
+
+    These are the file's own bytes where TensorFlow reads its format, otherwise a PNG of
+    the same pixels. All pixels are decoded, so that no training meets a damaged file.
     """
     data = images.contents(file)
     picture = images.decode(data, str(file))

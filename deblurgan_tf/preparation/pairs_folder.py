@@ -1,14 +1,13 @@
-"""A folder of pairs that describes itself, grows, and refuses other arguments.
+"""A folder of pairs that describes itself, can grow, and refuses other arguments.
 
 PAIRS/blurred, sharp (NAME.png), kernels (NAME.npy), texts.csv, pairs.yaml. A pair that
-is there is not made again: the same command goes on where it was stopped.
+exists is not made again: the same command continues where it was stopped.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +16,8 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.config import changed_keys
+from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.errors import DataError, PictureError
-from deblurgan_tf.preparation.files import side_by_side, write_bytes
 from deblurgan_tf.preparation.pair_making import (
     Recipe,
     make_pair,
@@ -26,15 +25,21 @@ from deblurgan_tf.preparation.pair_making import (
     scaled_to,
     write_pair,
 )
+from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.preparation.tables import texts_of, write_texts
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.provenance import OPENCV, versions
+from deblurgan_tf.storage.writing_errors import writing_to
 
 PROTOCOL = "pairs.yaml"
 
 
 class Sharp(NamedTuple):
-    """A sharp picture. name: where its pair lies below PAIRS, without an ending; text:
-    what can be read on it, if that is known.
+    """A sharp picture that is given.
+
+    name: the path of its pair below PAIRS, without a suffix. text: what can be read on
+    the picture, if that is known.
     """
 
     name: str
@@ -43,25 +48,24 @@ class Sharp(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What became of a sharp picture; `error` is None where all went well."""
+    """The end of one picture's work; `error` is None where all went well."""
 
     sharp: Sharp
     error: str | None = None
-    was_there: bool = False
-    enlarged: bool = False
+    was_there: bool = False  # its pair existed already
+    enlarged: bool = False  # it was narrower than the recipe's width
 
 
 def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
-    """The pictures among the jobs, with their texts, sorted by name.
+    """The pictures with their texts, sorted by name.
 
-    Raises DataError where two would have one name or a result would replace an input,
-    DataError for a bad texts.csv.
+    Raises:
+        DataError: two pictures would have one name, a result would replace an input,
+            or a table of texts cannot be used.
     """
     tables: dict[Path, dict[str, str]] = {}
     found: dict[str, Sharp] = {}
     for job in jobs:
-        if job.is_video:
-            continue
         relative = job.target.relative_to(pairs)
         # The folder that was given, or the one that a given file lies in.
         root = job.source.parents[len(relative.parts) - 1]
@@ -75,8 +79,6 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
                 f"{other.source} and {sharp.source} would both become {name}.png; "
                 "rename one, or give them to two commands with different --output"
             )
-    if not found:
-        raise DataError("the inputs hold no pictures; give files or folders")
     sources = {sharp.source.resolve() for sharp in found.values()}
     for name in found:
         for target in place(pairs, name):
@@ -88,8 +90,21 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
     return sorted(found.values())
 
 
+def chosen(sharps: Sequence[Sharp], count: int | None) -> Sequence[Sharp]:
+    """`count` pictures, chosen by a hash of their names, in order; None: all."""
+    if count is None:
+        return sharps
+    names = hold_out((each.name for each in sharps), count)
+    return [each for each in sharps if each.name in names]
+
+
 def begin(pairs: Path, recipe: Recipe, command: str) -> None:
-    """Writes pairs.yaml, or checks that the one there has the same arguments."""
+    """Writes pairs.yaml, or checks that the one in the folder has the same arguments.
+
+    Raises:
+        DataError: the folder's pairs were made in another way.
+        RunError: the file cannot be written.
+    """
     path = pairs / PROTOCOL
     arguments = recipe.arguments()
     if path.exists():
@@ -98,8 +113,8 @@ def begin(pairs: Path, recipe: Recipe, command: str) -> None:
         if changed:
             raise DataError(
                 f"{pairs}: its pairs were made with other arguments; they differ in: "
-                f"{', '.join(changed)}. Give the old values (they are in {path}) to go "
-                "on, or another folder with --output"
+                f"{', '.join(changed)}. Give the old values (they are in {path}) to "
+                "continue, or another folder with --output"
             )
         return
     if pairs.is_dir() and any(pairs.iterdir()):
@@ -107,41 +122,42 @@ def begin(pairs: Path, recipe: Recipe, command: str) -> None:
             f"{pairs}: is not empty and holds no {PROTOCOL}: its pairs were not made "
             "here; choose another folder with --output"
         )
-    names = ("deblurgan_tf", "tensorflow", "numpy", "opencv-python-headless", "pillow")
+    names = ("deblurgan_tf", "tensorflow", "numpy", *OPENCV, "pillow")
     protocol = {
         "command": command,
         "arguments": arguments,
-        "versions": {name: version(name) for name in names}
-        | {"python": platform.python_version()},
+        "versions": versions(*names) | {"python": platform.python_version()},
     }
     text = yaml.safe_dump(protocol, sort_keys=False, default_flow_style=None)
-    write_bytes(path, text.encode())
+    with writing_to(path):
+        write_text(path, text)
 
 
 def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[Made]:
-    """Makes the pairs that are not there yet, several at a time, in order."""
+    """Makes the pairs that do not exist yet, several at the same time, in order.
+
+    A picture that cannot be used does not stop the others.
+    """
 
     def make(sharp: Sharp) -> Made:
         where = place(pairs, sharp.name)
         try:
             picture = images.read_rgb(sharp.source)
             if where.complete():
-                then, now = (
-                    images.read_rgb(where.sharp),
-                    scaled_to(picture, recipe.width),
-                )
-                if np.array_equal(then, now):
+                before = images.read_rgb(where.sharp)
+                if np.array_equal(before, scaled_to(picture, recipe.width)):
                     return Made(sharp, was_there=True)
-                raise ValueError(
+                raise DataError(
                     f"differs from {where.sharp}, which was made of it; delete "
-                    f"{where.blurred} to make the pair anew"
+                    f"{where.blurred} to make the pair again"
                 )
             write_pair(where, make_pair(picture, sharp.name, recipe))
         except PictureError as error:
             return Made(sharp, str(error))
-        # Too small for its kernel, too large for the memory, the disk is full.
-        except (ValueError, OSError, MemoryError) as error:
+        except (DataError, OSError) as error:  # too small, or the disk is full
             return Made(sharp, f"{sharp.source}: {error}")
+        except MemoryError:
+            return Made(sharp, f"{sharp.source}: not enough memory; make it smaller")
         enlarged = recipe.width is not None and recipe.width > picture.shape[1]
         return Made(sharp, enlarged=enlarged)
 
@@ -149,10 +165,17 @@ def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[M
 
 
 def add_texts(pairs: Path, sharps: Iterable[Sharp]) -> None:
-    """Writes texts.csv: what it holds already, and the texts of these."""
+    """Adds the texts of these pictures to texts.csv.
+
+    Raises:
+        DataError: the texts.csv that exists cannot be read.
+        RunError: it cannot be written.
+    """
     texts = {f"{sharp.name}.png": sharp.text for sharp in sharps if sharp.text}
     if texts:
-        write_texts(pairs / "texts.csv", texts_of(pairs) | texts)
+        known = texts_of(pairs)
+        with writing_to(pairs):
+            write_texts(pairs / "texts.csv", known | texts)
 
 
 def _protocol(path: Path) -> dict[str, Any]:

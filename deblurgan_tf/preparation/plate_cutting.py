@@ -1,4 +1,4 @@
-"""Plates out of a photo: straightened crops, and why the others were dropped."""
+"""Plates cut out of a photo: straightened crops, and reasons for dropping others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from deblurgan_tf.deconvolution.sharpness import edge_width
 from deblurgan_tf.plates.boxes import Box, check_inside, grow
 from deblurgan_tf.plates.detection import LEGIBLE, find_plates, plate_like, read_plate
-from deblurgan_tf.preparation.limits import Limits as Limits
+from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.straightening import (
     LIMIT,
     Slant,
@@ -27,19 +27,22 @@ Reason = Literal[
 ]
 
 ASPECT = (0.8, 8.0)  # width over height of a plate, one or two rows
-# A given box holds the plate: these parts of its width and height are added a side.
+# A given box holds the whole plate. These shares of its width and height are added at
+# each side.
 GIVEN_MARGIN = (0.04, 0.1)
-# Plates wider than this are reduced to it before their sharpness is measured: it is
-# the sharpness at the size that models are trained at, whatever the photo's size.
+# Pixels. Wider plates are downsampled to this width before their sharpness is measured:
+# what counts is the sharpness at the size that models are trained on.
 JUDGED_WIDTH = 192
 LEAST_CONTRAST = 40  # grey levels between the darkest and the lightest 5 %
 
 
 class CutPlate(NamedTuple):
-    """One place of a photo. `reason` is None for a plate that is kept.
+    """One place of a photo that was examined.
 
-    pixels: uint8 (h, w, 3), the straightened crop. edge_width: None where there are no
-    edges. score: None for given boxes. text: given or read; confidence: of the reading.
+    reason: why it is dropped; None for a plate that is kept. pixels: uint8 (h, w, 3),
+    the straightened crop. slant: what was straightened, degrees. edge_width: of the
+    sharpest edges, pixels; None if there are no edges. score: of the detector; None for
+    given boxes. text: given or read; confidence: of reading, 0 to 1.
     """
 
     box: Box
@@ -58,12 +61,18 @@ def cut_plates(
     limits: Limits,
     read: bool = False,
 ) -> list[CutPlate]:
-    """Cuts all plates out of a photo: uint8 RGB (H, W, 3).
+    """Cuts all plates out of a photo.
 
-    given: where they are; None finds them (extra `ocr`). read: reads those without a
-    given text (extra `ocr`), and drops what no plate's text can be read on.
+    Args:
+        photo: uint8 RGB (H, W, 3).
+        given: where the plates are; None finds them (extra `ocr`).
+        limits: what a plate must have to be kept.
+        read: read the plates without a given text (extra `ocr`), and drop those whose
+            text cannot be that of a plate.
 
-    Raises UsageError for a given box outside the photo, MissingExtra without the extra.
+    Raises:
+        UsageError: a given box is outside the photo.
+        MissingExtra: the extra `ocr` is needed and not installed.
     """
     if given is None:
         return [
@@ -87,7 +96,7 @@ def _cut(
     around = grow(box, margin[0] * box.width, margin[1] * box.height, *photo.shape[:2])
     slant = find_slant(around.cut(photo))
     pixels = cut_straight(photo, box, slant, margin)
-    width = edge_width(_judged(pixels))
+    width = edge_width(_at_judged_width(pixels))
     confidence = None
     if read and text is None:
         reading = read_plate(pixels)
@@ -108,7 +117,7 @@ def _cut(
     return CutPlate(box, reason, pixels, slant, width, score, text, confidence)
 
 
-def _judged(pixels: np.ndarray) -> np.ndarray:
+def _at_judged_width(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     if width <= JUDGED_WIDTH:
         return pixels
@@ -117,6 +126,7 @@ def _judged(pixels: np.ndarray) -> np.ndarray:
 
 
 def _contrast(pixels: np.ndarray) -> float:
+    """Grey levels between the darkest and the lightest 5 % of the pixels."""
     low, high = np.percentile(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (5, 95))
     return float(high - low)
 

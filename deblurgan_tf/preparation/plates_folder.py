@@ -1,41 +1,95 @@
 """A folder of plates cut out of photos: PNG crops, texts.csv, and report.csv.
 
-report.csv has a line for every place that was looked at, with its reason if dropped.
+report.csv has one line for each place that was examined, with the reason if it was
+dropped.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError, UsageError
-from deblurgan_tf.preparation.files import write_bytes
-from deblurgan_tf.preparation.plate_cutting import CutPlate, Limits, cut_plates
+from deblurgan_tf.preparation.limits import Limits
+from deblurgan_tf.preparation.plate_cutting import CutPlate, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.storage.csv_tables import write_rows
+from deblurgan_tf.storage.writing_errors import writing_to
 
 REPORT = "report.csv"
 COLUMNS = "photo,x,y,w,h,file,kept,reason,edge_width,rows,strokes,score,text,confidence"
 
 
 class Cut(NamedTuple):
-    """A plate of a photo and where its crop lies below the folder (None: dropped)."""
+    """A plate of a photo; `file` is its crop below the folder, None if dropped."""
 
     photo: str
     plate: CutPlate
     file: str | None
 
 
+class Summary(NamedTuple):
+    """How many plates were kept, and how many were dropped for each reason."""
+
+    kept: int
+    dropped: Counter[str]
+
+
 class Photo(NamedTuple):
-    """What became of a photo."""
+    """The end of one photo's work; `error` is None where all went well."""
 
     name: str
     cuts: list[Cut]
     error: str | None = None
+
+
+def check_empty(output: Path) -> None:
+    """Raises UsageError if the folder exists and holds anything."""
+    if output.is_dir() and any(output.iterdir()):
+        raise UsageError(f"{output}: is not empty; choose another --output or empty it")
+
+
+def name_of(job: Job, output: Path) -> str:
+    """The name of a photo in tables: its relative path, with slashes."""
+    return job.target.relative_to(output).as_posix()
+
+
+@contextlib.contextmanager
+def described(output: Path) -> Iterator[list[Cut]]:
+    """A list of cuts, empty at first, that is written to the tables at the end.
+
+    The tables are written also if the work is stopped.
+
+    Raises:
+        RunError: a table cannot be written.
+    """
+    cuts: list[Cut] = []
+    try:
+        yield cuts
+    finally:
+        with writing_to(output):
+            write_tables(output, cuts)
+
+
+def cut_all(
+    jobs: Sequence[Job],
+    output: Path,
+    given: Mapping[str, Sequence[GivenPlate]] | None,
+    limits: Limits,
+    read: bool,
+) -> Iterator[Photo]:
+    """Cuts the plates out of all photos, one by one, and writes the crops.
+
+    given: the boxes by the photos' names; None finds the plates. See `cut_photo`.
+    """
+    for job in jobs:
+        places = None if given is None else given.get(name_of(job, output), [])
+        yield cut_photo(job, output, places, limits, read)
 
 
 def cut_photo(
@@ -47,10 +101,19 @@ def cut_photo(
 ) -> Photo:
     """Cuts the plates out of one photo and writes the crops: NAME-1.png, NAME-2.png ...
 
-    The numbers count all places that were looked at. The pixels are not kept.
+    The numbers count all places that were examined. The result holds no pixels.
+
+    Args:
+        job: the photo, and its relative path below `output`.
+        output: the folder of the crops.
+        given: its boxes; None finds the plates.
+        limits: what a plate must have to be kept.
+        read: read the plates without a given text.
+
+    Raises:
+        MissingExtra: finding or reading without the extra `ocr`.
     """
-    relative = job.target.relative_to(output)
-    name = relative.as_posix()
+    name = name_of(job, output)
     try:
         photo = images.read_rgb(job.source)
         plates = cut_plates(photo, given, limits, read)
@@ -62,8 +125,8 @@ def cut_photo(
     for number, plate in enumerate(plates, 1):
         file = None
         if plate.reason is None:
-            # The ending stays in the name: a.jpg and a.png may lie side by side.
-            file = str(PurePosixPath(name).with_name(f"{relative.name}-{number}.png"))
+            # With the suffix: a.jpg and a.png may be in the same folder.
+            file = f"{name}-{number}.png"
             try:
                 (output / file).parent.mkdir(parents=True, exist_ok=True)
                 images.write(output / file, images.Picture(plate.pixels))
@@ -75,18 +138,25 @@ def cut_photo(
 
 def write_tables(output: Path, cuts: Sequence[Cut]) -> None:
     """Writes report.csv and, where texts are known, texts.csv."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS.split(","))
-    for photo, plate, file in cuts:
-        kept = "yes" if file else "no"
-        row = [photo, *plate.box, file, kept, plate.reason, _short(plate.edge_width)]
-        row += [*map(_short, plate.slant), _short(plate.score)]
-        writer.writerow([*row, plate.text, _short(plate.confidence)])
-    write_bytes(output / REPORT, out.getvalue().encode(errors="replace"))
+    write_rows(output / REPORT, COLUMNS.split(","), map(_row, cuts))
     texts = {file: plate.text for _, plate, file in cuts if file and plate.text}
     if texts:
         write_texts(output / "texts.csv", texts)
+
+
+def summary(cuts: Sequence[Cut]) -> Summary:
+    """Counts the plates by what became of them."""
+    dropped: Counter[str] = Counter(x.plate.reason for x in cuts if x.plate.reason)
+    return Summary(len(cuts) - dropped.total(), dropped)
+
+
+def _row(cut: Cut) -> list[object]:
+    """A line of report.csv, in the order of COLUMNS."""
+    photo, plate, file = cut
+    kept = "yes" if file else "no"
+    row = [photo, *plate.box, file, kept, plate.reason, _short(plate.edge_width)]
+    row += [*map(_short, plate.slant), _short(plate.score)]
+    return [*row, plate.text, _short(plate.confidence)]
 
 
 def _short(value: float | None) -> str:

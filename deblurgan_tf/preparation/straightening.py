@@ -1,11 +1,11 @@
-"""Straightening a plate: its rows become level, its strokes upright.
+"""Straightening a plate: its rows become horizontal, its strokes vertical.
 
-A plate seen from aside is a parallelogram (perspective within a plate is small): its
-rows slope by one angle, its strokes lean by another. Both are found where the plate
-lines up best. Along the right direction the edges of a row's characters, and of the
-plate itself, fall on the same places of a projection, and its energy is largest
-(Postl, "Detection of linear oblique structures and skew scan in digitized documents",
-ICPR 1986, for whole pages).
+A plate that is photographed from one side is a parallelogram (the perspective within a
+plate is small): its rows slope by one angle, its strokes by another. Both angles are
+found by projections. Along the right direction the edges of the characters, and of the
+plate, add up in the same bins of a projection, whose energy is then the largest (Postl,
+"Detection of linear oblique structures and skew scan in digitized documents", ICPR
+1986, for whole pages).
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ import numpy as np
 
 from deblurgan_tf.plates.boxes import Box
 
-LIMIT = 20.0  # degrees to either side that are looked through
-STEPS = (0.5, 0.1)  # degrees, the second around the best of the first
-WORK_WIDTH = 256  # pixels: wider plates are reduced before they are measured
-FINENESS = 4  # places a pixel in a projection
-LINE = np.convolve(np.ones(FINENESS), np.ones(FINENESS))  # how wide a line is there
-LONGEST = 8.0  # width over height of a plate
+LIMIT = 20.0  # degrees to each side that are searched
+STEPS = (0.5, 0.1)  # degrees; the second search is around the best of the first
+WORK_WIDTH = 256  # pixels: wider plates are downsampled before they are measured
+BINS = 4  # of a projection, for each pixel
+LINE = np.convolve(np.ones(BINS), np.ones(BINS))  # the profile of a line, in bins
+LONGEST = 8.0  # largest width over height of a plate
 
 
 class Slant(NamedTuple):
-    """Degrees; positive `rows` fall to the right, positive `strokes` lean left at the
-    top. A plate turned clockwise by 5 degrees has (5, 5).
+    """The slopes of a plate in degrees; a clockwise rotation by 5 degrees is (5, 5).
+
+    Positive `rows` go down to the right; positive `strokes` have their top further to
+    the right than their bottom.
     """
 
     rows: float
@@ -36,9 +38,10 @@ class Slant(NamedTuple):
 
 
 def find_slant(pixels: np.ndarray) -> Slant:
-    """How a plate slopes and leans: uint8 (H, W, 3), the plate and little else.
+    """The slopes of a plate, each within LIMIT.
 
-    The result is within LIMIT; at LIMIT itself nothing better was found inside.
+    pixels: uint8 (H, W, 3), the plate and little else. A slope of LIMIT itself means
+    that the real one may be larger.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if grey.shape[1] > WORK_WIDTH:
@@ -54,11 +57,16 @@ def find_slant(pixels: np.ndarray) -> Slant:
 def cut_straight(
     pixels: np.ndarray, box: Box, slant: Slant, margin: tuple[float, float]
 ) -> np.ndarray:
-    """The plate in an upright box, straightened: uint8 or uint16 (h, w, 3).
+    """The straightened plate: (h, w, 3), of the photo's type.
 
-    box: holds the whole sloping plate. margin: what is added to either side, as parts
-    of the plate's own width and height. What lies outside the photo is its edge's
-    colour. Without slant and margin nothing is resampled: the result is the box.
+    Without slant and margin nothing is resampled: the result is the box's pixels.
+
+    Args:
+        pixels: the photo, uint8 or uint16 (H, W, 3).
+        box: an upright box that holds the whole sloping plate.
+        slant: the plate's slopes.
+        margin: shares of the plate's own width and height that are added at each side.
+            Outside the photo its border is repeated.
     """
     width, height = straight_size(box, slant)
     right, down = _axes(slant)
@@ -68,7 +76,7 @@ def cut_straight(
     corner = middle - right * (columns - 1) / 2 - down * (rows - 1) / 2
     to_photo = np.column_stack([right, down, corner])
     if slant == (0, 0):
-        to_photo = np.rint(to_photo)  # half a pixel of the middle is no reason to blur
+        to_photo = np.rint(to_photo)  # half a pixel of offset would resample and blur
     return cv2.warpAffine(
         pixels,
         to_photo,
@@ -79,10 +87,10 @@ def cut_straight(
 
 
 def straight_size(box: Box, slant: Slant) -> tuple[float, float]:
-    """(width, height), in pixels, of the plate that just fits into the box.
+    """(width, height), in pixels, of the straightened plate that fits into the box.
 
-    Where the box is too low to hold a plate of this slope, the plate is taken for one
-    LONGEST times as wide as high, or of the box's own shape if that is longer.
+    A box may be too low to hold a plate of this slope. Then the plate is assumed to be
+    LONGEST times as wide as high, or to have the box's own shape if that is longer.
     """
     right, down = np.abs(_axes(slant))
     sides = np.column_stack([right, down])
@@ -104,26 +112,26 @@ def _axes(slant: Slant) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _best_angle(derivative: np.ndarray) -> float:
-    """The angle, in degrees, under which the rows of (H, W) line up best."""
+    """The slope, in degrees, along which the derivative (H, W) adds up best."""
     best = 0.0
-    reach = LIMIT
+    searched = LIMIT  # degrees to each side of the best
     for step in STEPS:
-        count = round(reach / step)
+        count = round(searched / step)
         angles = best + step * np.arange(-count, count + 1)
         angles = angles[np.abs(angles) <= LIMIT]
         energies = [_alignment(derivative, angle) for angle in angles]
-        best, reach = float(angles[int(np.argmax(energies))]), step
+        best, searched = float(angles[int(np.argmax(energies))]), step
     return best
 
 
 def _alignment(derivative: np.ndarray, angle: float) -> float:
-    """Energy of the sums along lines that fall by the angle to the right."""
+    """Energy of the sums along lines that go down to the right by the angle."""
     height, width = derivative.shape
     shift = math.tan(math.radians(angle)) * (np.arange(width) - (width - 1) / 2)
-    # Whole places would make level lines, which fall on them, narrower than all others,
-    # and so they would always win. In finer places all lines are equally wide.
-    place = FINENESS * (np.arange(height)[:, None] - shift[None, :])
+    # With one bin a pixel, horizontal lines would fill one bin, sloping lines two, and
+    # angle 0 would always win. In finer bins, smoothed by LINE, all lines are alike.
+    place = BINS * (np.arange(height)[:, None] - shift[None, :])
     place -= place.min()
-    low = np.rint(place).astype(np.intp).ravel()
-    sums = np.bincount(low, derivative.ravel())
+    bins = np.rint(place).astype(np.intp).ravel()
+    sums = np.bincount(bins, derivative.ravel())
     return float(np.sum(np.convolve(sums, LINE) ** 2))

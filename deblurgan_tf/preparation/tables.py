@@ -1,48 +1,56 @@
-"""The small CSV files beside pictures: texts (file,text) and boxes (file,x,y,w,h)."""
+"""The small CSV tables beside pictures: texts (file,text) and boxes (file,x,y,w,h)."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.plates.boxes import Box
-from deblurgan_tf.preparation.files import write_bytes
+from deblurgan_tf.storage.csv_tables import read_rows, write_rows
 
 NAMES = ("texts.csv", "plates.csv")
-"""Where texts are looked for in a folder of pictures; the first that is there."""
+"""The tables of texts that a folder of pictures may have; the first one is used."""
 
 
 class GivenPlate(NamedTuple):
-    """A line of a file of boxes; `text` is None where the column is missing."""
+    """A line of a table of boxes; `text` is None if it has none."""
 
     box: Box
     text: str | None
 
 
 def texts_of(folder: Path) -> dict[str, str]:
-    """File name, relative to the folder -> text; empty without such a file."""
+    """{file relative to the folder: text}; empty without a table.
+
+    Raises:
+        DataError: the table cannot be read or lacks the column `file`.
+    """
     for name in NAMES:
         if (folder / name).is_file():
-            rows = _rows(folder / name, ("file",))
-            return {row["file"]: row["text"] for _, row in rows if row.get("text")}
+            rows = read_rows(folder / name, ("file",))
+            return {
+                row["file"]: row["text"]
+                for _, row in rows
+                if row["file"] and row.get("text")
+            }
     return {}
 
 
 def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
-    """The boxes of each file, from a CSV file with the columns file,x,y,w,h[,text].
+    """{file: its boxes} from a table with the columns file,x,y,w,h and maybe text.
 
-    Raises DataError for a file that cannot be read, a missing column or a box that is
-    none.
+    Raises:
+        DataError: the table cannot be read, lacks a column or holds no box in a line.
     """
     found: dict[str, list[GivenPlate]] = {}
-    for line, row in _rows(path, ("file", "x", "y", "w", "h")):
+    for line, row in read_rows(path, ("file", "x", "y", "w", "h")):
+        if not row["file"]:
+            continue
         try:
             x, y, width, height = (int(row[key]) for key in ("x", "y", "w", "h"))
-        except (TypeError, ValueError):
+        except ValueError:
             raise DataError(
                 f"{path}: line {line}: x, y, w and h must be whole pixels"
             ) from None
@@ -56,26 +64,5 @@ def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
 
 
 def write_texts(path: Path, texts: Mapping[str, str]) -> None:
-    """Writes file,text, sorted by file."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("file", "text"))
-    writer.writerows(sorted(texts.items()))
-    write_bytes(path, out.getvalue().encode())
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """(line, row) of a CSV file that has these columns."""
-    try:
-        # Spreadsheets begin their files with a byte order mark.
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DataError(
-            f"{path}: lacks the columns {', '.join(missing)}; the first line names "
-            f"them: {','.join(columns)}"
-        )
-    return [(reader.line_num, row) for row in reader if row["file"]]
+    """Writes a table of texts, sorted by file."""
+    write_rows(path, ("file", "text"), sorted(texts.items()))

@@ -12,9 +12,18 @@ from pathlib import Path
 
 from deblurgan_tf import __version__
 
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+"""The packages of OpenCV, of which one is installed: all of them are `cv2`."""
+NOT_INSTALLED = "not installed"
+
 
 def version(package: str) -> str:
-    """The version of a package; "not installed" where the system knows none.
+    """The version of a package; NOT_INSTALLED where the system knows none.
 
     A package can run without being installed, from a checkout or under another name.
     """
@@ -23,7 +32,13 @@ def version(package: str) -> str:
     try:
         return installed_version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those packages that are installed, by their names."""
+    found = {package: version(package) for package in packages}
+    return {name: text for name, text in found.items() if text != NOT_INSTALLED}
 
 
 def commit() -> str:

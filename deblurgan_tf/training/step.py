@@ -19,7 +19,6 @@ from deblurgan_tf.blur.degradation import (
     Degraded,
     cut_margin,
     given_pairs,
-    given_pairs,
     training_pairs,
 )
 from deblurgan_tf.blur.seeds import sample_seeds, uniform

@@ -10,23 +10,23 @@ from typer.testing import CliRunner
 
 from deblurgan_tf import benchmark, config
 from deblurgan_tf.benchmarking import memory, multiplications, works
-from deblurgan_tf.benchmarking.measuring import measure
+from deblurgan_tf.benchmarking.measuring import Case, measure
 from deblurgan_tf.benchmarking.reports import Row, report
-from deblurgan_tf.benchmarking.turns import in_turn
+from deblurgan_tf.benchmarking.timing import seconds_of
 from deblurgan_tf.models.deblurgan import patch_critic, resnet_generator
 from deblurgan_tf.models.unrolled import unrolled_generator
 
 
-def test_works_take_turns_after_one_round_that_is_not_timed():
+def test_works_run_alternately_after_one_round_that_is_not_timed():
     calls = []
     named = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
-    seconds = in_turn(named, 3)
-    assert calls == ["a", "b"] + ["a", "b"] * 3
+    seconds = seconds_of(named, 3)
+    assert calls == ["a", "b"] * 4
     assert [len(values) for values in seconds.values()] == [3, 3]
 
 
 def test_what_is_timed_is_the_work():
-    seconds = in_turn({"sleep": lambda: time.sleep(0.02)}, 3)
+    seconds = seconds_of({"sleep": lambda: time.sleep(0.02)}, 3)
     assert min(seconds["sleep"]) >= 0.02
 
 
@@ -80,7 +80,7 @@ def test_gradients_and_rounds_of_a_loop_are_counted():
 
     graph = step.get_concrete_function(tf.TensorSpec((2, 8, 6, 2)))
     once = 2 * 8 * 6 * 9 * 2 * 4
-    assert multiplications.of_graph(graph, turns=5) == 5 * 3 * once
+    assert multiplications.of_graph(graph, iterations=5) == 5 * 3 * once
 
 
 def test_a_gradient_that_is_not_used_is_not_counted():
@@ -91,7 +91,7 @@ def test_a_gradient_that_is_not_used_is_not_counted():
         with tf.GradientTape() as tape:
             tape.watch(pictures)
             loss = tf.reduce_sum(tf.nn.conv2d(pictures, kernel, 1, "SAME") ** 2)
-        unused, used = tape.gradient(loss, [pictures, kernel])
+        _unused, used = tape.gradient(loss, [pictures, kernel])
         kernel.assign_sub(used)  # counts though no output depends on it
         return loss
 
@@ -146,11 +146,13 @@ def test_the_report_gives_medians_rates_and_ratios_to_the_last(tmp_path, capsys)
 
 def test_rates_are_set_against_the_product_of_the_same_precision(monkeypatch):
     monkeypatch.setattr(multiplications, "SIDE", 64)
-    named = {"a": lambda: None, "b": lambda: None}
-    rows = [("a", 1, 1000, "mixed_bfloat16"), ("b", 2, None, "float32")]
-    product, a, b = measure(named, rows, 1)
+    cases = [
+        Case("a", lambda: None, 1, 1000, "mixed_bfloat16"),
+        Case("b", lambda: None, 2, None, "float32"),
+    ]
+    product, a, b = measure(cases, 1)
     assert product.name == "matrix product bfloat16"
-    assert a.measure == product.measure == 64**3 / product.median
+    assert a.product_rate == product.product_rate == 64**3 / product.median
     assert b.rate is None and b.pictures == 2
 
 
@@ -177,8 +179,10 @@ def test_a_steps_multiplications_grow_as_its_pictures():
         ["train", "--side", "40", "--side", "64", "--no-torch"],
         ["train", "--side", "40", "--no-torch", "--precision", "mixed_bfloat16"],
         ["train", "--side", "40", "--torch"],
-        ["predict", "--height", "32", "--width", "48", "--no-torch"]
-        + ["--model", "plates_quick", "--model", "photos"],
+        [
+            *("predict", "--height", "32", "--width", "48", "--no-torch"),
+            *("--model", "plates_quick", "--model", "photos"),
+        ],
         ["predict", "--height", "32", "--width", "48", "--torch"],
         ["data", "--batches", "4", "--no-step"],
         ["data", "--batches", "4", "--set", "data.crop=[40,48]", "--step"],
@@ -196,15 +200,16 @@ def test_every_command_runs(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         (["predict", "--precision", "float16"], "float32 or bfloat16"),
         (["train", "--side", "40", "--side", "32"], "too small"),
         (["predict", "--model", "no_such"], "no_such"),
         (["train", "--set", "data.bach=2"], "bach"),
         (["data", "--set", "data.source=folder"], "data.path"),
+        (["blur", "--json", "no_such/figures.json"], "its folder does not exist"),
     ],
 )
-def test_wrong_usage_is_told_in_a_sentence(command, told):
+def test_wrong_usage_is_one_sentence(command, message):
     result = CliRunner().invoke(benchmark.app, command)
-    assert result.exit_code == 2 and told in result.output
+    assert result.exit_code == 2 and message in result.output

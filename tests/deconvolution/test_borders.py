@@ -7,6 +7,7 @@ from skimage.data import camera
 
 from deblurgan_tf.deconvolution.borders import extended, frame, restore, trimmed
 from deblurgan_tf.deconvolution.fourier import convolve_circular, transfer
+from deblurgan_tf.errors import DataError
 
 
 def _line(length=9):
@@ -37,7 +38,7 @@ def test_trimming_keeps_the_middle_and_the_values():
     ],
 )
 def test_what_is_no_kernel_is_refused(kernel, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(DataError, match=message):
         trimmed(kernel)
 
 
@@ -115,7 +116,7 @@ def test_each_channel_is_restored_and_clipped():
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (8, 30, 3)])
 def test_pictures_smaller_than_the_kernel_are_refused(shape):
-    with pytest.raises(ValueError, match="is smaller than the kernel of 9x9"):
+    with pytest.raises(DataError, match="is smaller than the kernel of 9x9"):
         restore(lambda channel, _: channel, np.zeros(shape), np.full((9, 9), 1 / 81))
 
 

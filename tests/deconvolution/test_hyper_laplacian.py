@@ -8,6 +8,7 @@ from skimage.data import astronaut
 
 from deblurgan_tf.deconvolution.borders import trimmed
 from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve, shrink
+from deblurgan_tf.errors import DataError
 
 
 @pytest.mark.parametrize("penalty", [2.0, 45.0, 1000.0])
@@ -90,5 +91,5 @@ def test_colour_is_the_channels_and_the_result_is_the_same_every_time():
 
 
 def test_pictures_smaller_than_the_kernel_are_refused():
-    with pytest.raises(ValueError, match="smaller than the kernel"):
+    with pytest.raises(DataError, match="smaller than the kernel"):
         deconvolve(np.zeros((5, 40)), np.full((7, 7), 1 / 49))

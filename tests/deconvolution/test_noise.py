@@ -6,6 +6,7 @@ from skimage.data import camera
 
 from deblurgan_tf.deconvolution.fourier import convolve_circular
 from deblurgan_tf.deconvolution.noise import ROUNDING, noise_level
+from deblurgan_tf.errors import DataError
 
 
 @pytest.mark.parametrize("level", [0.8, 1.5, 5.0, 15.0])
@@ -19,5 +20,5 @@ def test_the_noise_of_a_blurred_picture_is_found(level):
 
 def test_a_flat_picture_has_the_noise_of_rounding_and_tiny_ones_cannot_tell():
     assert noise_level(np.full((20, 20), 0.3)) == ROUNDING
-    with pytest.raises(ValueError, match="no noise can be estimated.*2x9"):
+    with pytest.raises(DataError, match="no noise can be estimated.*2x9"):
         noise_level(np.zeros((2, 9)))

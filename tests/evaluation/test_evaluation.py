@@ -19,9 +19,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import DataError, RunError, UsageError
-from deblurgan_tf.evaluation import figure, report, summary, workers
-from deblurgan_tf.evaluation.pairs import Pair, even, read_kernel, read_pairs, support
-from deblurgan_tf.evaluation.plan import chosen, others, plan, usable
+from deblurgan_tf.evaluation import figure, report, summary, tasks, workers
+from deblurgan_tf.evaluation.kernel_files import read_kernel, support
+from deblurgan_tf.evaluation.pairs import Pair, evenly_spread, read_pairs
+from deblurgan_tf.evaluation.plan import (
+    folders_of_others,
+    methods_named,
+    plan,
+    possible,
+)
 from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.scores import PROTOCOL, measure
 from deblurgan_tf.evaluation.tables import markdown
@@ -108,15 +114,15 @@ def test_folders_that_are_no_pairs_are_refused(tmp_path):
     with pytest.raises(DataError, match="no pictures"):
         read_pairs(tmp_path)
     pictures(tmp_path, "a.png", "a.jpg")
-    with pytest.raises(DataError, match="differ in their ending alone"):
+    with pytest.raises(DataError, match="differ in their suffix only"):
         read_pairs(tmp_path)
 
 
 def test_positions_are_spread_evenly():
-    assert even(10, 4) == [0, 3, 6, 9]
-    assert even(3, 5) == [0, 1, 2]
-    assert even(7, 1) == [0]
-    assert len(set(even(1111, 40))) == 40
+    assert evenly_spread(10, 4) == [0, 3, 6, 9]
+    assert evenly_spread(3, 5) == [0, 1, 2]
+    assert evenly_spread(7, 1) == [0]
+    assert len(set(evenly_spread(1111, 40))) == 40
 
 
 @pytest.mark.parametrize("what", [b"", b"no array", np.zeros(3), np.array([["a"]])])
@@ -126,7 +132,7 @@ def test_a_file_that_holds_no_kernel_is_named(tmp_path, what):
         file.write_bytes(what)
     else:
         np.save(file, what)
-    with pytest.raises(ValueError, match=r"a\.npy: not a kernel"):
+    with pytest.raises(DataError, match=r"a\.npy: not a kernel"):
         read_kernel(file)
 
 
@@ -141,11 +147,11 @@ def test_the_support_of_a_kernel_is_round_its_middle():
 
 
 def test_methods_come_in_one_order_and_wrong_ones_are_named():
-    assert len(chosen(None)) == 9
-    assert chosen(None)[:2] == ["blurred", "deblurgan"]
-    assert chosen("wiener, blurred") == ["blurred", "wiener"]
+    assert len(methods_named(None)) == 9
+    assert methods_named(None)[:2] == ["blurred", "deblurgan"]
+    assert methods_named("wiener, blurred") == ["blurred", "wiener"]
     with pytest.raises(UsageError, match="'weiner'.*there are blurred, deblurgan"):
-        chosen("weiner")
+        methods_named("weiner")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_other_programs_need_a_name_and_a_folder(given, message, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
     with pytest.raises(UsageError, match=message):
-        others(given)
+        folders_of_others(given)
 
 
 def test_other_programs_pictures_are_found_by_their_stem(tmp_path):
@@ -181,15 +187,15 @@ def test_other_programs_pictures_are_found_by_their_stem(tmp_path):
         plan(pairs, [], folders, tmp_path / "results", SETTINGS)
 
 
-def test_kernels_that_are_larger_than_what_is_looked_for_are_told(tmp_path):
+def test_kernels_that_are_larger_than_the_given_size_are_reported(tmp_path):
     pictures(tmp_path, "a.png")
     (tmp_path / "kernels").mkdir()
     np.save(tmp_path / "kernels" / "a.npy", np.full((1, 15), 1 / 15))
     pairs, _ = read_pairs(tmp_path)
-    assert usable(["wiener", "blind_map"], pairs, 15) == (["wiener", "blind_map"], [])
-    _, notices = usable(["wiener", "blind_map"], pairs, 13)
+    assert possible(["wiener", "blind_map"], pairs, 15) == (["wiener", "blind_map"], [])
+    _, notices = possible(["wiener", "blind_map"], pairs, 13)
     assert "15 pixels a side" in notices[0]
-    assert usable(["wiener"], pairs, 13)[1] == []
+    assert possible(["wiener"], pairs, 13)[1] == []
 
 
 # Scores.
@@ -209,7 +215,7 @@ def test_too_small_a_picture_has_psnr_alone(tmp_path):
 
 def test_a_picture_of_another_size_is_refused(tmp_path):
     pair = pair_of(tmp_path, photo(20, 30, 0))
-    with pytest.raises(ValueError, match="30x19 pixels, but .* has 30x20"):
+    with pytest.raises(DataError, match="30x19 pixels, but .* has 30x20"):
         measure(photo(19, 30, 0), pair, None, False, False)
 
 
@@ -235,7 +241,7 @@ def test_plates_are_read_and_found(tmp_path, monkeypatch):
     scores = measure(restored, replace(pair, boxes=()), None, False, True)
     assert scores["precision"] == 0 and "recall" not in scores and "cer" not in scores
     outside = replace(pair, boxes=(Box(50, 10, 20, 10),))
-    with pytest.raises(ValueError, match="not inside the picture"):
+    with pytest.raises(UsageError, match="not inside the picture"):
         measure(restored, outside, None, False, True)
 
 
@@ -268,6 +274,24 @@ def test_processes_end_in_the_middle_of_a_task(tmp_path):
         next(work)
     with pytest.raises(ProcessLookupError):
         os.kill(int(file.read_text()), 0)
+
+
+def test_an_error_of_the_picture_is_its_message_and_a_fault_of_ours_a_traceback(
+    tmp_path, monkeypatch
+):
+    task = task_of(tmp_path)
+    (tmp_path / "sharp" / "a.png").write_bytes(b"no picture")
+    result = tasks.perform(task)
+    assert result["error"].startswith(f"{tmp_path / 'sharp' / 'a.png'}: not a picture")
+    assert "traceback" not in result
+
+    def faulty(*_):
+        raise ValueError("shapes do not match")
+
+    monkeypatch.setattr(tasks, "measure", faulty)
+    result = tasks.perform(task)
+    assert result["error"] == "ValueError: shapes do not match"
+    assert "in faulty" in result["traceback"]
 
 
 # Records.
@@ -303,6 +327,15 @@ def test_half_a_line_is_no_record(tmp_path):
     file.write_text(whole + whole[: len(whole) // 2])
     assert records_in(tmp_path).state(task)[1] is not None
     assert file.read_text() == whole
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for folder in ("restored/wiener/street", "kernels/blind_map"):
+        left = tmp_path / "out" / folder / ".deblurgan-1-ab.png"
+        left.parent.mkdir(parents=True)
+        left.touch()
+    records_in(tmp_path)
+    assert not list((tmp_path / "out").rglob(".deblurgan-*"))
 
 
 def test_other_options_leave_what_does_not_depend_on_them(tmp_path):

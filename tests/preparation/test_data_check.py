@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, prepare
 from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.preparation.data_check import SEVERITY, kernel_fault
-from deblurgan_tf.preparation.files import side_by_side
 from deblurgan_tf.preparation.fingerprints import (
     NEAR,
     Near,
@@ -24,6 +23,7 @@ from deblurgan_tf.preparation.fingerprints import (
     near_earlier,
     perceptual_hash,
 )
+from deblurgan_tf.preparation.side_by_side import side_by_side
 
 SIZE = (64, 96)
 
@@ -36,7 +36,7 @@ def run(*arguments):
 
 
 def checked(tmp_path, *arguments):
-    """(exit code, terminal, {(kind, file), ...}, the report)"""
+    """Returns (exit code, terminal, {(kind, file), ...}, the report)."""
     file = tmp_path / "report.json"
     code, said = run(*arguments, "--report", file)
     report = json.loads(file.read_text())
@@ -196,7 +196,7 @@ def test_the_nearest_earlier_one_is_found_across_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "told"),
+    ("kernel", "message"),
     [
         (np.full((4, 4), 1 / 16), "odd"),
         (np.full((3, 5), 1 / 15), "square"),
@@ -209,9 +209,9 @@ def test_the_nearest_earlier_one_is_found_across_blocks(monkeypatch):
         (np.eye(7, dtype=np.float32) / 7, None),
     ],
 )
-def test_what_a_kernel_is(kernel, told):
+def test_what_a_kernel_is(kernel, message):
     fault = kernel_fault(kernel)
-    assert fault is None if told is None else told in fault
+    assert fault is None if message is None else message in fault
 
 
 def test_work_side_by_side_keeps_the_order_and_runs_ahead_a_little_only():
@@ -229,17 +229,17 @@ def test_work_side_by_side_keeps_the_order_and_runs_ahead_a_little_only():
 
 
 @pytest.mark.parametrize(
-    ("folders", "told"),
+    ("folders", "message"),
     [
         ((), "there are no pictures"),
-        (("blurred",), "has blurred/ alone"),
-        (("train",), "has train/ but not its fellow"),
+        (("blurred",), "has only blurred/"),
+        (("train",), "has train/ but not validation/"),
     ],
 )
-def test_what_is_no_data_set_is_refused(tmp_path, folders, told):
+def test_what_is_no_data_set_is_refused(tmp_path, folders, message):
     for folder in folders:
         photos(tmp_path / folder, 1)
     code, said = run(tmp_path)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
     code, said = run(tmp_path / "nowhere")
     assert code == 2 and "no such folder" in said

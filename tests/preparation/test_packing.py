@@ -133,7 +133,7 @@ def test_other_pictures_or_options_are_refused(tmp_path):
         (["in", "--output", "d", "--name", "My-Set"], "small letters"),
         (["in", "--output", "in/d"], "choose a place outside"),
         (["nowhere", "--output", "d"], "there is no such folder"),
-        (["alone", "--output", "d"], "blurred/ alone"),
+        (["alone", "--output", "d"], "has only blurred/"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(arguments, message, tmp_path, monkeypatch):

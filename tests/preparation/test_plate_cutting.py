@@ -79,7 +79,7 @@ def test_without_edges_there_is_no_width():
 
 
 @pytest.mark.skipif(not CROPS.is_dir(), reason="needs the plates beside the checkout")
-def test_real_plates_are_told_from_blurred_ones():
+def test_real_plates_are_distinguished_from_blurred_ones():
     kernel = np.full((1, 9), 1 / 9)
     sharp = [images.read_rgb(file) for file in images.find(CROPS)[::12]]
     called_blurred = [edge_width(crop) > NOT_SHARP for crop in sharp]
@@ -91,17 +91,17 @@ def test_real_plates_are_told_from_blurred_ones():
 
 
 def slanted(seed, slant):
-    """A rendered plate, turned and sheared: photo, corners, its true slant."""
+    """A rendered plate, rotated and sheared: photo, corners, its true slant."""
     plate = render(seed, 96, 192, with_glyphs=False)
     rows, strokes = np.radians(slant)
-    turn = np.array(
+    to_picture = np.array(
         [[np.cos(rows), -np.sin(strokes), 0], [np.sin(rows), np.cos(strokes), 0]]
     )
-    turn[:, 2] = (136, 88) - turn[:, :2] @ (96, 48)
+    to_picture[:, 2] = (136, 88) - to_picture[:, :2] @ (96, 48)
     picture = cv2.warpAffine(
-        plate.image, turn, (272, 176), borderMode=cv2.BORDER_REFLECT_101
+        plate.image, to_picture, (272, 176), borderMode=cv2.BORDER_REFLECT_101
     )
-    corners = plate.corners @ turn[:, :2].T + turn[:, 2]
+    corners = plate.corners @ to_picture[:, :2].T + to_picture[:, 2]
     along = corners[1] - corners[0] + corners[2] - corners[3]
     down = corners[3] - corners[0] + corners[2] - corners[1]
     return (
@@ -140,12 +140,12 @@ def test_a_straightened_plate_is_the_plate_before_it_was_slanted():
     plate = cv2.GaussianBlur(plate, (0, 0), 1)
     slant = Slant(8.0, 3.0)
     rows, strokes = np.radians(slant)
-    turn = np.array(
+    to_picture = np.array(
         [[np.cos(rows), -np.sin(strokes), 40.0], [np.sin(rows), np.cos(strokes), 10.0]]
     )
-    picture = cv2.warpAffine(plate, turn, (250, 170), flags=cv2.INTER_CUBIC)
-    corners = np.array([(0, 0), (191, 0), (191, 95), (0, 95)]) @ turn[:, :2].T
-    box = upright_box(corners + turn[:, 2])
+    picture = cv2.warpAffine(plate, to_picture, (250, 170), flags=cv2.INTER_CUBIC)
+    corners = np.array([(0, 0), (191, 0), (191, 95), (0, 95)]) @ to_picture[:, :2].T
+    box = upright_box(corners + to_picture[:, 2])
     assert straight_size(box, slant) == pytest.approx((192, 96), abs=2)
     result = cut_straight(picture, box, slant, (0, 0))
     inner = cv2.matchTemplate(result, plate[8:-8, 8:-8], cv2.TM_CCOEFF_NORMED)
@@ -270,19 +270,19 @@ def test_given_boxes_keep_their_texts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
-        ("file,x,y,w\n", "lacks the columns h"),
+        ("file,x,y,w\n", "has no column h"),
         ("file,x,y,w,h\na.png,1,2,3,many\n", "line 2: x, y, w and h must be whole"),
         ("file,x,y,w,h\na.png,1,2,3,0\n", "line 2: x and y count from 0"),
     ],
 )
-def test_bad_tables_of_boxes_are_refused_by_line(tmp_path, lines, told):
+def test_bad_tables_of_boxes_are_refused_by_line(tmp_path, lines, message):
     save(tmp_path / "a.png", photo(20, 20, 0))
     table = tmp_path / "boxes.csv"
     table.write_text(lines)
     code, said = run(tmp_path, "--output", tmp_path / "out", "--boxes", table)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
 
 
 def test_a_box_outside_its_photo_fails_that_photo_alone(tmp_path):

@@ -24,3 +24,8 @@ def test_a_package_that_is_not_installed_has_no_version_and_is_no_error(monkeypa
     monkeypatch.setattr(importlib.metadata.Distribution, "from_name", unknown)
     assert provenance.version("deblurgan_tf") == __version__
     assert provenance.version("numpy") == "not installed"
+
+
+def test_of_several_packages_those_that_are_not_installed_are_left_out():
+    found = provenance.versions("deblurgan_tf", "numpy", "no-such-package")
+    assert found == {"deblurgan_tf": __version__, "numpy": np.__version__}

@@ -1,14 +1,15 @@
-"""Blind deconvolution by edge prediction: the kernel that blurs predicted edges.
+"""Edge prediction (`blind_edge_prediction`): the kernel that blurs predicted edges.
 
 Cho and Lee, "Fast motion deblurring" (2009), alternate three fast steps at each scale:
-deconvolve, predict the edges of the sharp picture from the result, and find the kernel
-that turns these edges into the blurred picture's. From Xu and Jia, "Two-phase kernel
-estimation for robust motion deblurring" (2010), come the choice of edges by their r-map
-and the deconvolution that pulls the gradients towards the edges chosen before.
+deconvolve, predict the edges of the sharp picture from the result, and fit the kernel
+that turns these edges into those of the blurred picture. From Xu and Jia, "Two-phase
+kernel estimation for robust motion deblurring" (2010), are the selection of edges by
+their r-map, and the deconvolution that keeps the gradients near the edges of the round
+before.
 
-Two things differ. The kernel's least squares are solved with non-negative entries;
-both papers solve freely and cut off after. And all weights are relative to the picture,
-so that brightness and contrast change nothing.
+Two things are different here. The kernel's least squares are solved with entries that
+are not negative; both papers solve without that and clip. And all weights are relative
+to the picture, so that brightness and contrast do not matter.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 import scipy.fft
 
 from deblurgan_tf.deconvolution.blind.clock import Clock
+from deblurgan_tf.deconvolution.blind.kernel_fit import central_lags
 from deblurgan_tf.deconvolution.blind.scales import (
     centred,
+    cleaned,
     enlarged,
     normalised,
     scales,
-    tidied,
 )
 from deblurgan_tf.deconvolution.blind.strong_edges import (
     directions,
@@ -31,57 +33,76 @@ from deblurgan_tf.deconvolution.blind.strong_edges import (
     threshold,
     usefulness,
 )
-from deblurgan_tf.deconvolution.fourier import HORIZONTAL, VERTICAL, transfer
+from deblurgan_tf.deconvolution.fourier import (
+    HORIZONTAL,
+    VERTICAL,
+    gradient_power,
+    transfer,
+)
+from deblurgan_tf.errors import DataError
 
-COARSEST = 5  # pixels: kernels of smaller scales are too coarse to start from
+COARSEST = 5  # pixels: the kernel's side at the first scale, at least
 ROUNDS = 6  # at each scale
-CONTRAST = 0.25  # the standard deviation that the thresholds below are made for
+CONTRAST = 0.25  # the standard deviation of grey values that the constants are for
 PULL = 2e-3  # weight of the gradients in the deconvolution (Xu and Jia: 2e-3)
 RIDGE = 0.01  # weight of the kernel's square, in units of the edges' energy
 STEPS = 30  # of accelerated projected gradients
-# How many pixels of each direction are kept at least, for P pixels and a kernel of K:
-# USEFUL sqrt(P K) by the r-map and STRONG sqrt(K) of these by strength (Xu and Jia: 0.5
-# and 2), likewise more in each round. For small kernels that is too few to average the
-# edges' own softness away, so there is a share of P below which neither falls.
+# How many pixels of each direction are kept at least, with P pixels in the picture and
+# K in the kernel: USEFUL sqrt(P K) by the r-map, and of these STRONG sqrt(K) by their
+# strength (Xu and Jia: 0.5 and 2); GROWTH times more in each round. With small kernels
+# that is too few to average out the edges' own softness: at least these shares of P
+# are kept.
 USEFUL, STRONG, GROWTH = 0.5, 8.0, 1.1
 USEFUL_SHARE, STRONG_SHARE = 0.12, 0.008
 
 
 def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
-    """Finds the kernel of a blurred picture, float64 (size, size).
+    """Estimates the blur kernel of a picture: `blind_edge_prediction`.
 
-    grey: float64 (H, W) in [0, 1]; size: an upper bound of the kernel's side, odd.
-    Raises OutOfTime by the clock, and ValueError for a picture that is smaller than the
-    kernel or holds nothing to see a blur in.
+    Alternates deconvolution, edge prediction and a least-squares fit of the kernel,
+    coarse to fine (Cho and Lee 2009; Xu and Jia 2010).
+
+    Args:
+        grey: float64 (H, W) in [0, 1].
+        size: an upper bound of the kernel's side in pixels, odd, at most the picture's.
+        clock: the time limit, and the progress.
+
+    Returns:
+        float64 (size, size), not negative, sum 1, centred.
+
+    Raises:
+        DataError: the picture is smaller than the kernel or has too little structure.
+        OutOfTime: the limit has passed.
+        ValueError: `size` is even or below 3.
     """
     if min(grey.shape) < size:
-        raise ValueError(
+        raise DataError(
             f"a picture of {grey.shape[0]}x{grey.shape[1]} is smaller than the kernel "
             f"of {size}x{size}: give a smaller size"
         )
     spread = grey.std()
     if spread < 1e-6:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     levels = list(scales((grey - grey.mean()) * (CONTRAST / spread), size))
-    shares = [done for done, _, _ in levels[1:]] + [1.0]
+    shares = [*(done for done, _, _ in levels[1:]), 1.0]
     kernel = None
     for (done, side, picture), after in zip(levels, shares, strict=True):
         if side < min(COARSEST, size):
             continue
         level = _Level(picture, side)
         kernel = None if kernel is None else enlarged(kernel, side)
-        for turn in range(ROUNDS):
-            clock.tick(done + (after - done) * turn / ROUNDS)
-            kernel = level.improved(kernel, GROWTH**turn)
+        for number in range(ROUNDS):
+            clock.tick(done + (after - done) * number / ROUNDS)
+            kernel = level.improved(kernel, GROWTH**number)
     clock.tick(1.0)
     assert kernel is not None  # the last level's side is `size`
     return kernel
 
 
 class _Level:
-    """What stays the same at one scale, and the edges of the round before."""
+    """What is the same for all rounds at one scale, and the edges of the last round."""
 
-    def __init__(self, picture: np.ndarray, side: int):
+    def __init__(self, picture: np.ndarray, side: int) -> None:
         self.picture = picture
         self.side = side
         self.gradients = gradients(picture)
@@ -92,21 +113,21 @@ class _Level:
         self.shape = surrounded.shape
         self.spectrum = scipy.fft.rfft2(surrounded)
         self.differences = [transfer(f, self.shape) for f in (HORIZONTAL, VERTICAL)]
-        self.rough = sum(np.abs(difference) ** 2 for difference in self.differences)
+        self.smoothing = gradient_power(self.shape)
 
     def improved(self, kernel: np.ndarray | None, growth: float) -> np.ndarray:
-        """One round; without a kernel, edges are predicted from the picture itself."""
+        """One round; without a kernel, edges are predicted from the blurred picture."""
         sharper = self.picture if kernel is None else self.deconvolved(kernel)
         self.edges = self.selected(*gradients(predicted(sharper)), growth)
         if kernel is None:
             kernel = np.full((self.side, self.side), 1.0 / self.side**2)
-        return tidied(fitted_kernel(self.edges, self.gradients, kernel))
+        return cleaned(fitted_kernel(self.edges, self.gradients, kernel))
 
     def deconvolved(self, kernel: np.ndarray) -> np.ndarray:
-        """Minimises |kernel * x - picture|^2 + PULL |gradients of x - edges|^2.
+        """The x that minimises |kernel * x - picture|^2 + PULL |grad x - edges|^2.
 
-        Xu and Jia 2010, coarse image estimation; with no edges yet it is Cho and Lee's
-        prior.
+        This is the coarse image estimation of Xu and Jia 2010. In the first round there
+        are no edges yet, and it is Cho and Lee's prior.
         """
         height, width = self.picture.shape
         response = transfer(centred(kernel), self.shape)
@@ -115,13 +136,13 @@ class _Level:
             for difference, edges in zip(self.differences, self.edges, strict=True):
                 edges = scipy.fft.rfft2(edges, self.shape)
                 wanted += PULL * np.conj(difference) * edges
-        spectrum = wanted / (np.abs(response) ** 2 + PULL * self.rough)
+        spectrum = wanted / (np.abs(response) ** 2 + PULL * self.smoothing)
         return scipy.fft.irfft2(spectrum, self.shape)[:height, :width]
 
     def selected(
         self, across: np.ndarray, down: np.ndarray, growth: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The gradients with 0 wherever they do not help to find the kernel."""
+        """The gradients, 0 where they do not help to estimate the kernel."""
         pixels = across.size
         count = max(USEFUL * np.sqrt(pixels) * self.side, USEFUL_SHARE * pixels)
         least = threshold(self.usefulness, self.directions, count * growth)
@@ -138,16 +159,22 @@ def fitted_kernel(
     blurred: tuple[np.ndarray, np.ndarray],
     start: np.ndarray,
 ) -> np.ndarray:
-    """The kernel k >= 0, sum 1, of `start`'s shape, that blurs edges into gradients.
+    """The kernel that turns the edges into the gradients of the blurred picture.
 
     Minimises |k * edges - blurred|^2 + RIDGE |edges|^2 |k|^2 over k >= 0 (Xu and Jia
-    2010, kernel estimation), both pairs of (H, W) being 0 outside of the picture. All
-    that it needs of them are their correlations, up to `side` pixels apart (Cho and Lee
-    2009, fast kernel estimation), so that a step costs transforms of the kernel's size
-    alone.
-    Accelerated projected gradients (Beck and Teboulle 2009), restarted where they go
+    2010, kernel estimation), then scales k to sum 1. Only the correlations of the
+    pictures up to `side` pixels apart are needed (Cho and Lee 2009, fast kernel
+    estimation), so a step costs Fourier transforms of the kernel's size. The method is
+    accelerated projected gradients (Beck and Teboulle 2009), restarted when they go
     uphill (O'Donoghue and Candes 2015).
-    Raises ValueError where there are no edges.
+
+    Args:
+        edges: gradients to the right and below, (H, W) each, 0 outside the picture.
+        blurred: those of the blurred picture.
+        start: the first kernel, (side, side), side odd; the result has its shape.
+
+    Raises:
+        DataError: there are no edges.
     """
     side = start.shape[0]
     shape = [scipy.fft.next_fast_len(n + side, real=True) for n in edges[0].shape]
@@ -157,14 +184,14 @@ def fitted_kernel(
         np.conj(edge) * scipy.fft.rfft2(gradient, shape)
         for edge, gradient in zip(spectra, blurred, strict=True)
     )
-    among = _around_zero(scipy.fft.irfft2(among, shape), side - 1)
-    between = _around_zero(scipy.fft.irfft2(between, shape), side // 2)
+    among = central_lags(scipy.fft.irfft2(among, shape), 2 * side - 1)
+    between = central_lags(scipy.fft.irfft2(between, shape), side)
     energy = among[side - 1, side - 1]
     if not energy > 0:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     among, between = among / energy, between / energy
 
-    # Large enough that a kernel and the correlations meet without wrapping around.
+    # Large enough for a convolution of a kernel and the correlations without wrapping.
     box = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
     response = transfer(among, (box[0], box[1])).real + RIDGE
     steepest = np.abs(response).max()
@@ -182,17 +209,12 @@ def fitted_kernel(
     return normalised(kernel)
 
 
-def _around_zero(correlation: np.ndarray, reach: int) -> np.ndarray:
-    """The lags from -reach to reach of what a Fourier transform wrapped around."""
-    moved = np.roll(correlation, (reach, reach), axis=(0, 1))
-    return moved[: 2 * reach + 1, : 2 * reach + 1]
-
-
 def periodic(picture: np.ndarray, gap: int) -> np.ndarray:
-    """The picture with `gap` or more rows and columns after it that close the period.
+    """The picture with at least `gap` more rows and columns, so that it wraps around.
 
-    They are both borders mirrored and mixed, so that a Fourier transform sees no jump
-    between opposite borders. Rougher than what `borders.py` does, and much cheaper.
+    They are mixed mirror images of both borders: a Fourier transform then sees no jump
+    between opposite borders. Less exact than `borders.py`, and much cheaper.
+    picture: (H, W).
     """
     for axis in (0, 1):
         length = picture.shape[axis]

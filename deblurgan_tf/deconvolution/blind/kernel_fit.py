@@ -1,7 +1,8 @@
 """The kernel that turns given sharp gradients into the blurred ones: least squares.
 
-The unknowns are a few thousand pixels of a kernel, not a picture's, so the pictures
-enter once, by their correlations, and each step costs as much as the kernel is large.
+The unknowns are the few thousand pixels of a kernel. So only correlations of the
+pictures are needed, which are computed once, and the cost of a step depends on the
+kernel's size.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ STEPS = 50
 
 
 def fitted(sharp: np.ndarray, blurred: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Minimises |kernel * sharp - blurred|^2 + SMOOTHNESS |kernel|^2 over all kernels.
+    """The kernel that minimises |kernel * sharp - blurred|^2 + SMOOTHNESS |kernel|^2.
 
-    sharp, blurred: (N, H, W), N gradients of a picture that wraps around, H and W at
-    least 2 * side - 1; kernel: (side, side), odd, the start. Non-negative entries with
-    sum 1 are a convex set, so the projected gradient with momentum and restarts (Beck
-    and Teboulle 2009; O'Donoghue and Candes 2015) finds the minimum from any start;
-    clipping an unconstrained minimum, as is common, does not.
-    Returns the start where `sharp` is zero everywhere.
+    Kernels (entries not negative, sum 1) are a convex set, so projected gradients with
+    momentum and restarts (Beck and Teboulle 2009; O'Donoghue and Candes 2015) find the
+    minimum from any start. Clipping an unconstrained minimum, as is common, does not.
+
+    Args:
+        sharp: (N, H, W), N gradients of a picture that wraps around, H and W at least
+            2 * side - 1.
+        blurred: the same gradients of the blurred picture, (N, H, W).
+        kernel: (side, side), odd, the start; the result if `sharp` is 0 everywhere.
     """
     side = kernel.shape[0]
     shape = sharp.shape[-2:]
@@ -32,8 +36,8 @@ def fitted(sharp: np.ndarray, blurred: np.ndarray, kernel: np.ndarray) -> np.nda
     )
     if energy[0, 0] <= 0.0:
         return kernel
-    energy = _middle(energy, 2 * side - 1)
-    match = _middle(match, side)
+    energy = central_lags(energy, 2 * side - 1)
+    match = central_lags(match, side)
 
     fast = scipy.fft.next_fast_len(3 * side - 2, real=True)
     response = scipy.fft.rfft2(energy, (fast, fast))
@@ -44,7 +48,7 @@ def fitted(sharp: np.ndarray, blurred: np.ndarray, kernel: np.ndarray) -> np.nda
         image = scipy.fft.irfft2(product, (fast, fast))[part, part]
         return image + SMOOTHNESS * entries
 
-    # No eigenvalue of a convolution exceeds its largest response.
+    # No eigenvalue of a convolution is larger than its largest response.
     length = 1.0 / (np.abs(response).max() + SMOOTHNESS)
     ahead, momentum = kernel, 1.0
     for _ in range(STEPS):
@@ -58,14 +62,14 @@ def fitted(sharp: np.ndarray, blurred: np.ndarray, kernel: np.ndarray) -> np.nda
 
 
 def on_simplex(entries: np.ndarray) -> np.ndarray:
-    """The nearest array of non-negative entries with sum 1 (Duchi et al. 2008)."""
+    """The nearest array without negative entries and of sum 1 (Duchi et al. 2008)."""
     falling = np.sort(entries, axis=None)[::-1]
     excess = (np.cumsum(falling) - 1.0) / np.arange(1, falling.size + 1)
     last = np.flatnonzero(falling > excess)[-1]
     return np.maximum(entries - excess[last], 0.0)
 
 
-def _middle(correlation: np.ndarray, side: int) -> np.ndarray:
-    """The shifts up to side // 2 each way, shift 0 in the middle."""
-    reach = side // 2
-    return np.roll(correlation, (reach, reach), axis=(0, 1))[:side, :side]
+def central_lags(correlation: np.ndarray, side: int) -> np.ndarray:
+    """The lags up to side // 2 of a circular correlation, (side, side), 0 central."""
+    most = side // 2
+    return np.roll(correlation, (most, most), axis=(0, 1))[:side, :side]

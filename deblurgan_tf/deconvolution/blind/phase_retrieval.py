@@ -1,11 +1,10 @@
-"""A small non-negative picture from the size of its Fourier transform.
+"""A small picture from the magnitude of its Fourier transform.
 
-What is lost with the phases comes back almost always from two facts: the picture is
-not negative, and it fits into a small window. The rest, where the picture lies and
-whether it is reflected through its middle, cannot come back. Fienup, "Phase retrieval
-algorithms: a comparison" (1982); the relaxed averaged alternating reflections of Luke,
-"Relaxed averaged alternating reflections for diffraction imaging" (2005), as
-Goldstein and Fattal 2012 use.
+The lost phases can nearly always be found from two facts: the picture is not negative,
+and it fits into a small window. Its place and its orientation (as it is, or rotated by
+180 degrees) cannot be found. Fienup, "Phase retrieval algorithms: a comparison" (1982).
+The algorithm is that of Luke, "Relaxed averaged alternating reflections for diffraction
+imaging" (2005), which Goldstein and Fattal 2012 use.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ import numpy as np
 import scipy.fft
 
 STEPS = 120
-# The magnitude is an estimate: the iterates keep this little of their own.
+# The given magnitude is an estimate: the iterates keep this share of their own one.
 OWN = 0.05
-FIRST_RELAXATION = 0.75  # goes to 1 within some tens of steps (Luke 2005)
-SETTLING = 7.0  # steps
+FIRST_RELAXATION = 0.75  # rises to 1 within some tens of steps (Luke 2005)
+SETTLING = 7.0  # steps: how fast it rises
 
 
 def retrieve(
@@ -25,11 +24,16 @@ def retrieve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernels whose transform has about the given magnitude, the best first.
 
-    magnitude: (N, N // 2 + 1), as of `scipy.fft.rfft2` of an N x N picture, N even and
-    at least 2 size - 1 (else the autocorrelation wraps around); starts: how many random
-    phases are tried, drawn from `seed`.
-    Returns (starts, size, size), non-negative, sum 1 (0 where nothing is left), and
-    their residuals, the norms of the difference of the magnitudes.
+    Args:
+        magnitude: (N, N // 2 + 1), as of `scipy.fft.rfft2` of an N x N picture, N even
+            and at least 2 size - 1 (otherwise the autocorrelation wraps around).
+        size: the kernel's side, pixels.
+        starts: how many random phases are tried.
+        seed: of the random phases.
+
+    Returns:
+        (starts, size, size), not negative, sum 1 (or all 0 if nothing is left), and
+        (starts,), their residuals: the norms of the differences of the magnitudes.
     """
     length = magnitude.shape[0]
     shape = (length, length)
@@ -56,7 +60,10 @@ def retrieve(
 def _with_magnitude(
     pictures: np.ndarray, magnitude: np.ndarray, own: float
 ) -> np.ndarray:
-    """The pictures with their phases and the given magnitude, but for a share `own`."""
+    """The pictures with another magnitude and their own phases.
+
+    own: the share of their own magnitude that they keep.
+    """
     spectra = scipy.fft.rfft2(pictures, axes=(1, 2))
     sizes = np.maximum(np.abs(spectra), 1e-12)
     spectra *= (1.0 - own) * magnitude / sizes + own

@@ -1,17 +1,19 @@
-"""The kernel from the power spectrum: what all natural pictures share is divided out.
+"""Power spectrum (`blind_power_spectrum`): the kernel from spectral irregularities.
 
-The power spectrum of a natural picture falls with a power of the frequency; it can be
-made flat; what is then not flat in a blurred one is the kernel's doing. Long straight
-edges break the rule, each in one direction only, by an unknown factor that is constant
-along the direction. Goldstein and Fattal, "Blur-Kernel Estimation from Spectral
-Irregularities" (2012): along each direction the autocorrelation of the white picture's
-projection is that of the kernel's projection, up to a factor and an offset, and these
-follow from the kernel's finite length and its sum. They whiten by a derivative; here it
-is done in the frequencies, with more than one power, as Anger, Facciolo and Delbracio,
-"Estimating an Image's Blur Kernel Using Natural Image Statistics" (2018), suggest.
+The power spectrum of a natural picture falls as a power of the frequency, so it can be
+made flat ("whitened"). What is not flat in a whitened blurred picture comes from the
+kernel. Long straight edges are exceptions, each in one direction, by an unknown factor
+that is constant along the direction. Goldstein and Fattal, "Blur-Kernel Estimation from
+Spectral Irregularities" (2012), use that along each direction the autocorrelation of
+the whitened picture's projection is that of the kernel's projection, up to a factor and
+an offset. These follow from the kernel's finite length and its sum. They whiten by a
+derivative; here it is done in the frequency domain and with more than one power, as
+Anger, Facciolo and Delbracio, "Estimating an Image's Blur Kernel Using Natural Image
+Statistics" (2018), suggest.
 
-The spectrum has no phases. They come from `phase_retrieval`, and the kernel's
-reflection through its middle from looking at what is restored with either.
+The power spectrum has no phases. `phase_retrieval` finds them, except for a rotation by
+180 degrees. So the picture is restored with both orientations, and the better one is
+taken.
 """
 
 from __future__ import annotations
@@ -24,36 +26,50 @@ import scipy.ndimage
 
 from deblurgan_tf.deconvolution.blind.clock import Clock
 from deblurgan_tf.deconvolution.blind.phase_retrieval import retrieve
-from deblurgan_tf.deconvolution.blind.scales import tidied
+from deblurgan_tf.deconvolution.blind.scales import cleaned, point
 from deblurgan_tf.deconvolution.fourier import convolve_circular
 from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve
+from deblurgan_tf.errors import DataError
 
 # The power spectrum falls with these powers of the frequency. Goldstein and Fattal take
-# 2, but soft pictures fall faster, and their own softness would end up in the kernel.
-# No one value fits all, so kernels found with each are tried on the picture.
+# 2, but that of soft pictures falls faster, and their softness would become part of the
+# kernel. No single value fits all, so the kernels of each are tried on the picture.
 FALLS = (2.0, 2.4)
-EDGE = 0.2  # of the picture's side, faded out at each border
-MARGIN = 4  # pixels at the borders that do not judge a restored picture
+EDGE = 0.2  # share of the picture's side that is faded out at each border
+MARGIN = 4  # pixels at the borders that do not count for `sparsity`
 ROUNDS = 3  # of support, spectrum and phases
 STARTS = 12  # random phases in each round
-CANDIDATES = 2  # of them are tried on the picture
-WIDENING = 2.0  # pixels of support from one degree to the next, at most
-FAINT = 0.1  # of an autocorrelation's largest value: where it is taken to end
-# Of the blurred picture, in [0, 1]. scikit-image's camera blurred by 9 pixels: about
-# 0.015 with good kernels; sharp: 0.038 and more with any kernel but none.
+CANDIDATES = 2  # how many of the resulting kernels are tried on the picture
+WIDENING = 2.0  # pixels: the largest change of the support in a degree
+FAINT = 0.1  # share of an autocorrelation's largest value at which it ends
+# Root mean square, of values in [0, 1]. scikit-image's camera, blurred by 9 pixels:
+# about 0.015 with good kernels; sharp: at least 0.038 with all but a single pixel.
 MISFIT = 0.025
-WINDOW = 192  # pixels: the side of the part on which candidates are tried
+WINDOW = 192  # pixels: the side of the part on which kernels are tried
 
 
 def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
-    """The blur kernel of a picture, (size, size), non-negative, sum 1, centred.
+    """Estimates the blur kernel of a picture: `blind_power_spectrum`.
 
-    grey: float64 (H, W) in [0, 1]; size: odd, an upper bound of the kernel's side.
-    Raises ValueError for a picture without structure or smaller than the kernel, and
-    `OutOfTime`.
+    Estimates the kernel's power spectrum along all directions, retrieves phases from
+    random starts, and returns the kernel that restores the picture best (Goldstein and
+    Fattal 2012).
+
+    Args:
+        grey: float64 (H, W) in [0, 1].
+        size: an upper bound of the kernel's side in pixels, odd, at most the picture's.
+        clock: the time limit, and the progress.
+
+    Returns:
+        float64 (size, size), not negative, sum 1, centred.
+
+    Raises:
+        DataError: the picture is less than 2 MARGIN pixels larger than the kernel, or
+            has too little structure.
+        OutOfTime: the limit has passed.
     """
     if min(grey.shape) < size + 2 * MARGIN:
-        raise ValueError(
+        raise DataError(
             f"a picture of {grey.shape[0]}x{grey.shape[1]} is too small to find a "
             f"kernel of {size} pixels in: it needs {size + 2 * MARGIN} a side"
         )
@@ -61,53 +77,54 @@ def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
     lags = _lags(angles, size)
     length = 2 * scipy.fft.next_fast_len(size, real=True)
     part = busiest(grey, max(WINDOW, 2 * size))
-    none = np.zeros((size, size))
-    none[size // 2, size // 2] = 1.0
-    scored = [upright(part, none)]  # the picture may be sharp as it is
+    scored = [oriented(part, point(size))]  # the picture may be sharp as it is
     for index, fall in enumerate(FALLS):
         correlations = autocorrelations(grey, angles, int(lags.max()), fall)
         supports = first_supports(correlations, lags)
-        for turn in range(ROUNDS):
+        for number in range(ROUNDS):
             slices = power_slices(correlations, supports, length)
             magnitude = np.sqrt(on_grid(slices, length))
-            found, _ = retrieve(magnitude, size, STARTS, seed=turn)
+            found, _ = retrieve(magnitude, size, STARTS, seed=number)
             if not found[0].any():
-                raise ValueError(
+                raise DataError(
                     "no kernel was found: the picture has too little structure"
                 )
             for kernel in found[:CANDIDATES]:
-                clock.tick((index + turn / ROUNDS) / len(FALLS))
+                clock.tick((index + number / ROUNDS) / len(FALLS))
                 if kernel.any():
-                    scored.append(upright(part, tidied(kernel)))
-            supports = kernel_supports(tidied(found[0]), angles, lags)
+                    scored.append(oriented(part, cleaned(kernel)))
+            supports = kernel_supports(cleaned(found[0]), angles, lags)
     clock.tick(1.0)
     return min(scored, key=lambda pair: pair[0])[1]
 
 
-def upright(
+def oriented(
     blurred: np.ndarray, kernel: np.ndarray
 ) -> tuple[tuple[float, float], np.ndarray]:
-    """The kernel or its reflection, whichever restores better; and its score.
+    """The kernel, or its rotation by 180 degrees if that restores better; its score.
 
-    A wrong one leaves ghosts of every edge, or what it restores does not explain the
-    blurred picture. The score, lower is better, is first the misfit where that is above
-    MISFIT, then the normalised sparsity |g|_1 / |g|_2 of the restored gradients
-    (Krishnan et al. 2011).
+    With the wrong one every edge has a ghost, or the restored picture does not explain
+    the blurred one. The score, lower is better, is (misfit, sparsity): the misfit
+    counts only above MISFIT, and the normalised sparsity |g|_1 / |g|_2 of the restored
+    gradients g (Krishnan et al. 2011) decides between equal misfits.
+
+    blurred: (H, W) in [0, 1]; kernel: (side, side). Returns (score, kernel).
     """
-    ways = [kernel, kernel[::-1, ::-1]]
+    candidates = [kernel, kernel[::-1, ::-1]]
     scores = []
-    for way in ways:
-        restored = deconvolve(blurred, way)
+    for candidate in candidates:
+        restored = deconvolve(blurred, candidate)
         margin = min(kernel.shape[0] // 2, (min(blurred.shape) - 1) // 4)
         inner = slice(margin, -margin)
-        error = (convolve_circular(restored, way) - blurred)[inner, inner]
+        error = (convolve_circular(restored, candidate) - blurred)[inner, inner]
         misfit = math.sqrt((error**2).mean())
         scores.append((max(misfit, MISFIT), sparsity(restored)))
     best = min(range(2), key=lambda index: scores[index])
-    return scores[best], ways[best]
+    return scores[best], candidates[best]
 
 
 def sparsity(picture: np.ndarray) -> float:
+    """|g|_1 / |g|_2 of the gradients g inside a picture (H, W); infinity if g is 0."""
     inner = picture[MARGIN:-MARGIN, MARGIN:-MARGIN]
     gradients = np.concatenate([np.diff(inner, axis=axis).ravel() for axis in (0, 1)])
     size = math.sqrt((gradients**2).sum())
@@ -115,7 +132,7 @@ def sparsity(picture: np.ndarray) -> float:
 
 
 def busiest(grey: np.ndarray, side: int) -> np.ndarray:
-    """The square part of at most `side` pixels that has the strongest gradients."""
+    """The square part, of at most `side` pixels, with the largest sum of gradients."""
     height, width = (min(side, n) for n in grey.shape)
     rough = np.hypot(*np.gradient(grey))
     sums = np.pad(rough, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
@@ -132,15 +149,17 @@ def busiest(grey: np.ndarray, side: int) -> np.ndarray:
 def autocorrelations(
     grey: np.ndarray, angles: np.ndarray, lag: int, fall: float
 ) -> np.ndarray:
-    """Of the whitened picture's projection onto each angle: (angles, lag + 1).
+    """Autocorrelations of the whitened picture's projections: (angles, lag + 1).
 
-    A slice through the power spectrum, less that of white noise, times the frequency to
-    the power of `fall`, is the power spectrum of the whitened projection (the Fourier
-    slice theorem); its transform is the autocorrelation.
+    The power spectrum of a whitened projection is a slice through the picture's (the
+    Fourier slice theorem), minus that of white noise, times the frequency to the power
+    of `fall`. Its Fourier transform is the autocorrelation.
+
+    grey: (H, W); angles: in radians; lag: the largest one, pixels.
     """
     taper = np.outer(*(_taper(n) for n in grey.shape))
     mean = (grey * taper).sum() / taper.sum()
-    # Twice as fine as the picture's own frequencies: slices have to be interpolated.
+    # Twice as fine as the picture's own frequencies, since slices are interpolated.
     rows, columns = (scipy.fft.next_fast_len(2 * n, real=True) for n in grey.shape)
     power = np.abs(scipy.fft.rfft2((grey - mean) * taper, (rows, columns))) ** 2
     power = power / (taper**2).sum() - noise_variance(grey)
@@ -162,17 +181,20 @@ def autocorrelations(
 
 
 def noise_variance(grey: np.ndarray) -> float:
-    """Of white noise, from a filter that edges pass weakly (Immerkaer 1996)."""
+    """The variance of white noise in (H, W), measured as Immerkaer 1996 does.
+
+    His filter responds little to edges.
+    """
     bend = np.array([1.0, -2.0, 1.0])
     residual = scipy.ndimage.convolve(grey, np.outer(bend, bend))[1:-1, 1:-1]
     return float(math.pi / 2.0 * (np.abs(residual).mean() / 6.0) ** 2)
 
 
 def first_supports(correlations: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """Where each autocorrelation ends: at its least value.
+    """The lag at which each autocorrelation ends: that of its smallest value.
 
-    Directions support each other: no end is further out than a neighbour's by more than
-    WIDENING per degree.
+    Neighbouring directions limit each other: the end may grow by at most WIDENING
+    pixels a degree. correlations: (angles, lag + 1); lags: the largest of each angle.
     """
     ends = np.array(
         [
@@ -190,7 +212,7 @@ def first_supports(correlations: np.ndarray, lags: np.ndarray) -> np.ndarray:
 def kernel_supports(
     kernel: np.ndarray, angles: np.ndarray, lags: np.ndarray
 ) -> np.ndarray:
-    """Where the autocorrelations of a kernel's own projections end."""
+    """The lags at which the autocorrelations of a kernel's own projections end."""
     ends = []
     for angle, lag in zip(angles, lags, strict=True):
         line = _splat(_places(kernel.shape, angle), kernel.ravel())
@@ -202,11 +224,11 @@ def kernel_supports(
 def power_slices(
     correlations: np.ndarray, supports: np.ndarray, length: int
 ) -> np.ndarray:
-    """|kernel's transform|^2 along each direction: (angles, length + 1), to 1/2 cycle.
+    """The kernel's power spectrum along each direction: (angles, length + 1).
 
-    The offset is such that the autocorrelation ends at 0, the factor such that it sums
-    to 1 as the kernel's does; its transform is the slice of the power
-    spectrum (the Fourier slice theorem).
+    An offset makes each autocorrelation end at 0, and a factor makes its sum 1, as the
+    kernel's is. Its Fourier transform is the slice of the power spectrum (the Fourier
+    slice theorem), from 0 to 1/2 cycle a pixel.
     """
     period = 2 * length
     whole = np.zeros((len(correlations), period))
@@ -220,7 +242,7 @@ def power_slices(
 
 
 def on_grid(slices: np.ndarray, length: int) -> np.ndarray:
-    """Slices through the origin -> the grid of `rfft2`, (length, length // 2 + 1)."""
+    """Slices through the origin, resampled to `rfft2`: (length, length // 2 + 1)."""
     down = scipy.fft.fftfreq(length)[:, None]
     across = scipy.fft.rfftfreq(length)[None]
     radius = np.hypot(down, across)
@@ -234,33 +256,33 @@ def on_grid(slices: np.ndarray, length: int) -> np.ndarray:
 
 
 def _angles(size: int) -> np.ndarray:
-    """So many that neighbouring slices are half a cell of the grid apart at its rim."""
+    """Angles in radians; the slices are half a cell apart at the rim of the grid."""
     count = 2 * math.ceil(math.pi * size / 2.0)
     return np.arange(count) * math.pi / count
 
 
 def _lags(angles: np.ndarray, size: int) -> np.ndarray:
-    """The longest lag at which a kernel of this size overlaps itself, by direction."""
+    """The largest lag at which a kernel of this size overlaps itself, by direction."""
     reach = (size - 1) * (np.abs(np.cos(angles)) + np.abs(np.sin(angles)))
     return np.ceil(reach).astype(int)
 
 
 def _places(shape: tuple[int, ...], angle: float) -> np.ndarray:
-    """How far along the direction each pixel lies, flat, 0 or more."""
+    """The coordinate of each pixel along a direction, flat, 0 or more."""
     rows, columns = np.indices(shape)
     place = (columns * math.cos(angle) + rows * math.sin(angle)).ravel()
     return place - math.floor(place.min())
 
 
 def _taper(count: int) -> np.ndarray:
-    """1 in the middle, falling to 0 at both ends over EDGE of the length each."""
+    """1 in the middle, falling to 0 at both ends, over EDGE of the length each."""
     index = np.arange(count)
     inside = np.minimum(index + 0.5, count - index - 0.5) / (EDGE * count)
     return np.sin(math.pi / 2.0 * np.minimum(inside, 1.0)) ** 2
 
 
 def _splat(place: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sums of values by place; each is shared between its two neighbours."""
+    """Sums of values by place; each value is shared by the two nearest bins."""
     index = place.astype(int)
     right = place - index
     count = int(index.max()) + 2
@@ -270,7 +292,7 @@ def _splat(place: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _correlated(line: np.ndarray, lag: int) -> np.ndarray:
-    """Sums of line(r) line(r + l) for l of 0 to `lag`."""
+    """The sums of line(r) line(r + l), for each l from 0 to `lag`."""
     period = scipy.fft.next_fast_len(len(line) + lag, real=True)
     power = np.abs(scipy.fft.rfft(line, period)) ** 2
     return scipy.fft.irfft(power, period)[: lag + 1]

@@ -1,7 +1,7 @@
 """The edges of the sharp picture, predicted from a picture that is not yet sharp.
 
-Smooth away noise and rings, steepen what is left into steps, and keep the steps from
-which a kernel can be told: strong ones, in all directions, none narrower than the blur.
+Noise and rings are smoothed away, slopes become steps, and those steps are selected
+that determine a kernel: strong ones, in all directions, none narrower than the blur.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ DIRECTIONS = 4  # groups of 45 degrees; opposite gradients are one direction
 
 
 def predicted(picture: np.ndarray) -> np.ndarray:
-    """The picture with steps for edges: bilateral filter, then shock filter.
+    """The picture with steps as edges: bilateral filter, then shock filter.
 
-    picture: float64 (H, W), contrasts around 1. Cho and Lee 2009, prediction step:
-    support of 5 pixels, spatial sigma 2, range sigma 0.5, one step of the shock filter.
+    This is the prediction step of Cho and Lee 2009: support of 5 pixels, spatial sigma
+    2, range sigma 0.5, one step of the shock filter. picture: float64 (H, W), contrasts
+    around 1; so is the result.
     """
     smooth = cv2.bilateralFilter(picture.astype(np.float32), 5, 0.5, 2.0)
     return shock_filtered(smooth.astype(np.float64))
@@ -26,8 +27,8 @@ def shock_filtered(picture: np.ndarray) -> np.ndarray:
     """One explicit step, of length 1, of the shock filter of Osher and Rudin 1990.
 
     I - sign(second derivative along the gradient) |gradient of I|, as Cho and Lee 2009
-    use it. The gradient takes the smaller of the two one-sided differences, and 0 where
-    they differ in sign, so that no value leaves the range of its neighbours'.
+    use it. The gradient is the smaller of the two one-sided differences, and 0 if their
+    signs differ, so that no value leaves the range of its neighbours. picture: (H, W).
     """
     around = np.pad(picture, 1, mode="edge")
     left, right = around[1:-1, :-2], around[1:-1, 2:]
@@ -60,11 +61,11 @@ def gradients(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def usefulness(across: np.ndarray, down: np.ndarray, side: int) -> np.ndarray:
-    """How far the gradients around a pixel point one way: the r-map, in [0, 1).
+    """How much the gradients around a pixel agree: the r-map of Xu and Jia 2010.
 
-    |sum of gradients| / (sum of |gradients| + 0.5) over a window of `side` pixels
-    (the r-map of Xu and Jia 2010). The two flanks of anything narrower than the window
-    cancel out: such a thing is useless, since blur changes its height.
+    |sum of gradients| / (sum of |gradients| + 0.5) over a window of `side` pixels, in
+    [0, 1). The two flanks of details narrower than the window cancel out: such details
+    are useless, since blur changes their height. across, down: (H, W).
     """
 
     def summed(values: np.ndarray) -> np.ndarray:
@@ -77,16 +78,16 @@ def usefulness(across: np.ndarray, down: np.ndarray, side: int) -> np.ndarray:
 
 
 def directions(across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Each gradient's direction as a number from 0 to DIRECTIONS - 1."""
-    turn = np.arctan2(down, across) % np.pi / np.pi
-    return np.minimum((DIRECTIONS * turn).astype(int), DIRECTIONS - 1)
+    """Each gradient's direction as a number from 0 to DIRECTIONS - 1, (H, W)."""
+    share = np.arctan2(down, across) % np.pi / np.pi  # of half a rotation
+    return np.minimum((DIRECTIONS * share).astype(int), DIRECTIONS - 1)
 
 
 def threshold(values: np.ndarray, groups: np.ndarray, count: float) -> float:
-    """The largest threshold that keeps `count` values or more in each direction.
+    """The largest threshold that keeps at least `count` values in each direction.
 
-    values, groups: (H, W). It is 0 where a direction has fewer (Cho and Lee 2009;
-    Xu and Jia 2010).
+    0 if a direction has fewer (Cho and Lee 2009; Xu and Jia 2010). values: (H, W);
+    groups: their directions, (H, W).
     """
     least = np.inf
     for group in range(DIRECTIONS):

@@ -1,19 +1,19 @@
-"""The kernel by variational Bayes: average over all sharp pictures, not the best one.
+"""Variational Bayes (`blind_variational`): the most likely kernel over all pictures.
 
-The pair (sharp picture, kernel) of the highest probability is often the blurred picture
-itself with no blur. So the sharp picture is integrated out, and only the kernel is
-maximised over (Levin, Weiss, Durand and Freeman, "Understanding and evaluating blind
-deconvolution algorithms", 2009). The integral has no closed form; it is bounded by a
-free energy under a posterior of independent Gaussians (Levin et al., "Efficient
-Marginal Likelihood Optimization in Blind Deconvolution", 2011), with the general sparse
+The most probable pair of a sharp picture and a kernel is often the blurred picture
+itself and no blur. So the sharp picture is integrated out, and only the kernel is
+optimised (Levin, Weiss, Durand and Freeman, "Understanding and evaluating blind
+deconvolution algorithms", 2009). The integral has no closed form. It is bounded by a
+free energy, with a posterior of independent Gaussians (Levin et al., "Efficient
+Marginal Likelihood Optimization in Blind Deconvolution", 2011) and the general sparse
 priors of Babacan, Molina, Do and Katsaggelos, "Bayesian Blind Deconvolution with
-General Sparse Image Priors" (2012). Here the prior is their logarithmic one, with a
-density of 1 / |g| (Wipf and Zhang, "Revisiting Bayesian Blind Deconvolution", 2014): it
-has no scale, so a pale plate and a hard photo need no settings of their own.
+General Sparse Image Priors" (2012). The prior used here is their logarithmic one, of
+density 1 / |g| (Wipf and Zhang, "Revisiting Bayesian Blind Deconvolution", 2014): it
+has no scale, so pictures of low and of high contrast need no settings of their own.
 
-The unknowns are the gradients g of the sharp picture to the right and below, one
-Gaussian each (mean and variance). They reach beyond the picture by the kernel's radius,
-and only what was seen is compared, so that borders need no guess.
+The unknowns are the gradients g of the sharp picture to the right and below, a Gaussian
+each (mean and variance). They extend beyond the picture by the kernel's radius, and
+only pixels that were seen are compared, so nothing is assumed about the outside.
 """
 
 from __future__ import annotations
@@ -24,36 +24,39 @@ import numpy as np
 import scipy.fft
 
 from deblurgan_tf.deconvolution.blind.clock import Clock
+from deblurgan_tf.deconvolution.blind.kernel_fit import on_simplex
 from deblurgan_tf.deconvolution.blind.scales import (
+    cleaned,
     enlarged,
     first_kernel,
     normalised,
     scales,
-    tidied,
 )
 from deblurgan_tf.deconvolution.fourier import transfer
+from deblurgan_tf.errors import DataError
 
-SMALLEST_PICTURE = 30  # pixels; smaller versions of a plate have lost its edges
+SMALLEST_PICTURE = 30  # pixels; smaller versions of a plate have no edges left
 ROUNDS = 14  # at each scale
 CONJUGATE_STEPS = 8  # for the mean, in each round
 KERNEL_STEPS = 12  # of the quadratic program, in each round
-# The variance of the noise in a gradient: from this many times the gradients' energy
-# it is halved each round (Levin et al. 2011 anneal alike) down to
-# about that of noise and rounding. Much noise first: only strong edges speak.
+# The assumed variance of the noise in a gradient: first this many times the gradients'
+# energy, so that only strong edges count; then half as much in each round (as Levin et
+# al. 2011 anneal), down to about that of noise and rounding.
 FIRST_NOISE = 10.0
 COOLING = 0.5
-LAST_NOISE = 1e-4  # values in [0, 1], squared
-FIRST_SPREAD = 3.0  # the prior's variance at the start, in gradients' energies
+LAST_NOISE = 1e-4  # of values in [0, 1], squared
+FIRST_SPREAD = 3.0  # the prior's variance at the start, times the gradients' energy
 
 
 class Seen(NamedTuple):
-    """The gradients of a blurred picture inside the frame of the latent ones."""
+    """The gradients of a blurred picture, in a frame as large as the latent ones."""
 
     gradients: np.ndarray  # (2, h, w), 0 outside the picture
     mask: np.ndarray  # (h, w), 1 where the picture is
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(h, w) of the frame, pixels."""
         return self.mask.shape[0], self.mask.shape[1]
 
     @property
@@ -63,7 +66,7 @@ class Seen(NamedTuple):
 
 
 class Latent(NamedTuple):
-    """What is known of the sharp gradients: (2, h, w) each."""
+    """The posterior of the sharp gradients, and their prior: (2, h, w) each."""
 
     mean: np.ndarray
     variance: np.ndarray
@@ -71,36 +74,53 @@ class Latent(NamedTuple):
 
 
 def estimate_kernel(grey: np.ndarray, size: int, clock: Clock) -> np.ndarray:
-    """The blur kernel of a picture, (size, size), non-negative, sum 1, centred.
+    """Estimates the blur kernel of a picture: `blind_variational`.
 
-    grey: float64 (H, W) in [0, 1]; size: odd, an upper bound of the kernel's side.
-    Raises ValueError for a picture without structure and `OutOfTime`.
+    Minimises the free energy over the kernel and the posterior of the sharp gradients
+    alternately, coarse to fine (Levin et al. 2011; Babacan et al. 2012).
+
+    Args:
+        grey: float64 (H, W) in [0, 1].
+        size: an upper bound of the kernel's side in pixels, odd, at most the picture's.
+        clock: the time limit, and the progress.
+
+    Returns:
+        float64 (size, size), not negative, sum 1, centred.
+
+    Raises:
+        DataError: the picture has too little structure.
+        OutOfTime: the limit has passed.
+        ValueError: `size` is even or below 3.
     """
     kernel = first_kernel(3)
     for done, side, picture in scales(grey, size):
         if side < size and min(picture.shape) < SMALLEST_PICTURE:
             continue
-        kernel = refined(picture, enlarged(kernel, side), done, clock)
+        kernel = improved(picture, enlarged(kernel, side), done, clock)
     clock.tick(1.0)
     return kernel
 
 
-def refined(
+def improved(
     picture: np.ndarray, kernel: np.ndarray, done: float, clock: Clock
 ) -> np.ndarray:
-    """The kernel at one scale, from the one found at the scale before."""
+    """The kernel at one scale, from the one of the scale before.
+
+    picture: (H, W) at this scale; kernel: (side, side) in its pixels; done: the share
+    of the work before this scale.
+    """
     seen = observe(picture, kernel.shape[0] // 2)
     if seen.energy < 1e-12:
-        raise ValueError("no kernel was found: the picture has too little structure")
+        raise DataError("no kernel was found: the picture has too little structure")
     noise = max(LAST_NOISE, FIRST_NOISE * seen.energy)
     latent = first_latent(seen)
-    for turn in range(ROUNDS):
+    for number in range(ROUNDS):
         clock.tick(done)
         latent = latent_step(seen, kernel, latent, noise)
-        if turn > 1:  # the first two only find the edges
+        if number > 1:  # the first two rounds only find the edges
             kernel = kernel_step(seen, latent, kernel)
         noise = max(LAST_NOISE, COOLING * noise)
-    return tidied(kernel)
+    return cleaned(kernel)
 
 
 def observe(picture: np.ndarray, radius: int) -> Seen:
@@ -119,12 +139,13 @@ def observe(picture: np.ndarray, radius: int) -> Seen:
 
 
 def first_latent(seen: Seen) -> Latent:
+    """The start: the blurred gradients, with a wide prior."""
     spread = np.full(seen.gradients.shape, FIRST_SPREAD * seen.energy)
     return Latent(seen.gradients, spread, spread)
 
 
 def latent_step(seen: Seen, kernel: np.ndarray, latent: Latent, noise: float) -> Latent:
-    """One round for the sharp gradients; never raises the free energy.
+    """One update of the sharp gradients; the free energy does not increase.
 
     The mean solves (K'MK / noise + 1 / spread) mean = K'M seen / noise, with K the
     convolution and M the mask; the variance is the inverse of that matrix's diagonal
@@ -159,14 +180,14 @@ def latent_step(seen: Seen, kernel: np.ndarray, latent: Latent, noise: float) ->
 
 
 def kernel_step(seen: Seen, latent: Latent, kernel: np.ndarray) -> np.ndarray:
-    """The kernel that fits the expected gradients best; non-negative, sum 1.
+    """One update of the kernel: not negative, sum 1; the free energy does not increase.
 
-    Lowers E|M (seen - kernel * g)|^2, which is
-    |M (seen - kernel * mean)|^2 + sum_j c_j kernel_j^2, with c_j the sum of the
-    variances that kernel_j sees (Levin et al. 2011, the quadratic program of the M step
-    with a diagonal covariance): without it the kernel would fit noise. Spectral
-    projected gradients (Birgin, Martinez and Raydan 2000) with the exact step along
-    each direction, so that no step makes it worse.
+    Decreases E|M (seen - kernel * g)|^2 = |M (seen - kernel * mean)|^2 + sum_j c_j
+    kernel_j^2, with c_j the sum of the variances that kernel_j is multiplied with
+    (Levin et al. 2011, the quadratic program of the M step with a diagonal covariance);
+    without the second term the kernel would fit noise. The method is spectral projected
+    gradients (Birgin, Martinez and Raydan 2000) with the exact step along each
+    direction.
     """
     side, shape = kernel.shape[0], seen.shape
     spectrum = _transform(latent.mean)
@@ -186,21 +207,21 @@ def kernel_step(seen: Seen, latent: Latent, kernel: np.ndarray) -> np.ndarray:
 
     right = correlated((np.conj(spectrum) * _transform(seen.gradients)).sum(axis=0))
     slope = apply(kernel) - right
-    reach = 5.0 / max(float((np.abs(spectrum) ** 2).sum(axis=0).max()), 1e-12)
+    rate = 5.0 / max(float((np.abs(spectrum) ** 2).sum(axis=0).max()), 1e-12)
     for _ in range(KERNEL_STEPS):
-        move = on_simplex(kernel - reach * slope) - kernel
+        move = on_simplex(kernel - rate * slope) - kernel
         image = apply(move)
         curvature, descent = float((move * image).sum()), float((move * slope).sum())
         if descent >= 0.0 or curvature <= 0.0:
             break
         step = min(1.0, -descent / curvature)
         kernel, slope = kernel + step * move, slope + step * image
-        reach = float((move**2).sum()) / curvature
+        rate = float((move**2).sum()) / curvature
     return normalised(np.maximum(kernel, 0.0))
 
 
 def free_energy(seen: Seen, kernel: np.ndarray, latent: Latent, noise: float) -> float:
-    """The bound that both steps lower at a fixed noise, up to a constant.
+    """The bound that both updates decrease at a fixed noise, up to a constant.
 
     E|M (seen - kernel * g)|^2 / (2 noise)
     + 1/2 sum (mean^2 + variance) / spread + log spread - log variance.
@@ -212,14 +233,6 @@ def free_energy(seen: Seen, kernel: np.ndarray, latent: Latent, noise: float) ->
     ratio = (latent.mean**2 + latent.variance) / latent.spread
     prior = (ratio + np.log(latent.spread / latent.variance)).sum()
     return float(error / (2.0 * noise) + prior / 2.0)
-
-
-def on_simplex(values: np.ndarray) -> np.ndarray:
-    """The nearest non-negative array of sum 1 (Duchi et al. 2008, figure 1)."""
-    ordered = np.sort(values, axis=None)[::-1]
-    excess = (np.cumsum(ordered) - 1.0) / np.arange(1, ordered.size + 1)
-    threshold = excess[np.flatnonzero(ordered > excess)[-1]]
-    return np.maximum(values - threshold, 0.0)
 
 
 def _weight(seen: Seen, kernel: np.ndarray) -> np.ndarray:

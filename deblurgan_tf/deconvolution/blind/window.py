@@ -1,21 +1,21 @@
-"""Which part of a large picture shows its kernel best.
+"""Which part of a large picture is best for estimating its kernel.
 
-More pixels than a few hundred times the kernel's cost time and add little, and parts
-without texture add noise alone (Hu and Yang, "Good Regions to Deblur", 2012).
+More than a few hundred times the kernel's pixels take time and add little, and parts
+without texture add only noise (Hu and Yang, "Good Regions to Deblur", 2012).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-SIDE = 512  # pixels of a window; smaller pictures are used whole
+SIDE = 512  # pixels of a window; of smaller pictures all is used
 KERNELS = 8  # a window is at least this many kernels wide
 
 
 def most_textured(grey: np.ndarray, size: int) -> np.ndarray:
     """The square window of a picture (H, W) with the largest sum of gradients.
 
-    size: the side of the kernel that is to be found in it.
+    size: the side of the kernel that will be estimated in it, pixels.
     """
     side = max(SIDE, KERNELS * size)
     height, width = (min(side, length) for length in grey.shape)

@@ -17,6 +17,7 @@ from deblurgan_tf.deconvolution.blind import (
 )
 from deblurgan_tf.deconvolution.blind.scales import centred
 from deblurgan_tf.deconvolution.hyper_laplacian import deconvolve
+from deblurgan_tf.errors import DataError
 
 PIXELS = data.astronaut()[20:140, 160:320]
 
@@ -91,18 +92,28 @@ def test_a_large_picture_shows_its_kernel_in_a_window(monkeypatch, blurred):
 @pytest.mark.parametrize(
     ("picture", "size", "message"),
     [
-        (np.zeros((20, 30)), 31, "20x30 is smaller than the kernel of 31x31"),
         (np.zeros((20, 30)), 8, "must be odd, 3 or more; got 8"),
         (np.zeros((20, 30)), 1, "must be odd, 3 or more; got 1"),
         (np.zeros((20, 30), np.uint8), 9, "got uint8"),
         (np.zeros((20, 30, 4)), 9, r"got float64 \(20, 30, 4\)"),
         (np.zeros((20, 30)) - 0.1, 9, r"must lie in \[0, 1\]"),
         (np.full((20, 30), np.nan), 9, r"must lie in \[0, 1\]"),
+    ],
+)
+def test_wrong_arguments_are_refused(picture, size, message):
+    with pytest.raises(ValueError, match=message):
+        restore(picture, "blind_map", size)
+
+
+@pytest.mark.parametrize(
+    ("picture", "size", "message"),
+    [
+        (np.zeros((20, 30)), 31, "20x30 is smaller than the kernel of 31x31"),
         (np.full((20, 30, 3), 0.3), 9, "is flat"),
     ],
 )
-def test_what_can_not_be_restored_is_refused(picture, size, message):
-    with pytest.raises(ValueError, match=message):
+def test_pictures_that_cannot_be_restored_are_refused(picture, size, message):
+    with pytest.raises(DataError, match=message):
         restore(picture, "blind_map", size)
 
 

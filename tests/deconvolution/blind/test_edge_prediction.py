@@ -20,6 +20,7 @@ from deblurgan_tf.deconvolution.blind.strong_edges import (
     usefulness,
 )
 from deblurgan_tf.deconvolution.fourier import convolve_circular
+from deblurgan_tf.errors import DataError
 from deblurgan_tf.metrics.pixels import kernel_similarity
 
 SIZE = 15
@@ -85,9 +86,9 @@ def test_progress_rises_to_one_and_time_runs_out():
 
 
 def test_pictures_without_a_kernel_are_refused():
-    with pytest.raises(ValueError, match="too little structure"):
+    with pytest.raises(DataError, match="too little structure"):
         estimate_kernel(np.full((40, 40), 0.5), SIZE, Clock())
-    with pytest.raises(ValueError, match="10x40 is smaller than the kernel of 15x15"):
+    with pytest.raises(DataError, match="10x40 is smaller than the kernel of 15x15"):
         estimate_kernel(np.zeros((10, 40)), SIZE, Clock())
 
 

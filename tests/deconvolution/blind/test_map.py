@@ -13,7 +13,7 @@ from deblurgan_tf.deconvolution.blind.clock import Clock
 from deblurgan_tf.deconvolution.blind.l0_gradients import (
     estimate_kernel,
     gradients,
-    joined,
+    gradients_adjoint,
     sharp_edges,
 )
 from deblurgan_tf.deconvolution.borders import Frame
@@ -91,11 +91,11 @@ def test_on_simplex_is_the_nearest_point():
     np.testing.assert_allclose(kernel_fit.on_simplex(expected), expected)
 
 
-def test_joined_is_the_adjoint_of_gradients():
+def test_gradients_adjoint_is_the_adjoint_of_gradients():
     rng = np.random.default_rng(0)
     picture, edges = rng.normal(size=(7, 9)), rng.normal(size=(2, 7, 9))
     assert np.sum(gradients(picture) * edges) == pytest.approx(
-        np.sum(picture * joined(edges))
+        np.sum(picture * gradients_adjoint(edges))
     )
 
 

@@ -10,6 +10,7 @@ import skimage.data
 from deblurgan_tf.deconvolution.blind import power_spectrum
 from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
 from deblurgan_tf.deconvolution.blind.phase_retrieval import retrieve
+from deblurgan_tf.errors import DataError
 
 
 def line(length: int, degrees: float, size: int) -> np.ndarray:
@@ -84,7 +85,7 @@ def test_the_reflection_that_restores_sparser_edges_is_taken(flipped):
     kernel = hook(13)
     blurred = blurred_by(camera()[40:200, 130:290], kernel)
     start = kernel[::-1, ::-1] if flipped else kernel
-    _, found = power_spectrum.upright(blurred, start)
+    _, found = power_spectrum.oriented(blurred, start)
     np.testing.assert_array_equal(found, kernel)
 
 
@@ -171,10 +172,10 @@ def test_the_time_limit_is_kept():
 
 
 def test_a_small_picture_is_refused():
-    with pytest.raises(ValueError, match="too small"):
+    with pytest.raises(DataError, match="too small"):
         power_spectrum.estimate_kernel(np.zeros((20, 40)), 15, Clock())
 
 
 def test_a_picture_without_structure_is_refused():
-    with pytest.raises(ValueError, match="too little structure"):
+    with pytest.raises(DataError, match="too little structure"):
         power_spectrum.estimate_kernel(np.full((60, 60), 0.5), 9, Clock())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from skimage import data
 
 from deblurgan_tf.deconvolution.blind import scales, window
 from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
+from deblurgan_tf.errors import DataError
 
 
 def placed(entries: dict[tuple[int, int], float], side: int = 9) -> np.ndarray:
@@ -22,7 +25,7 @@ def test_sides_are_odd_and_grow_by_at_most_half(largest):
     sides = scales.kernel_sides(largest)
     assert sides[0] == scales.SMALLEST and sides[-1] == largest
     assert all(side % 2 == 1 for side in sides)
-    for before, after in zip(sides, sides[1:], strict=False):
+    for before, after in itertools.pairwise(sides):
         assert before < after <= max(before + 2, 1.75 * before)
 
 
@@ -73,20 +76,20 @@ def test_an_enlarged_kernel_is_the_same_kernel_in_smaller_pixels():
     assert scales.enlarged(kernel, 9) is kernel
 
 
-def test_tidied_drops_weak_entries_and_islands_and_centres():
+def test_cleaned_drops_weak_entries_and_islands_and_centres():
     path = {(1, 1): 0.5, (2, 2): 0.5, (2, 3): 0.01}
-    kernel = scales.tidied(placed({**path, (7, 7): 0.06, (7, 1): 0.3}))
+    kernel = scales.cleaned(placed({**path, (7, 7): 0.06, (7, 1): 0.3}))
     # (2, 3) is weak, (7, 7) light and alone; (7, 1) is alone, but heavy.
     assert np.count_nonzero(kernel) == 3
     assert kernel.sum() == pytest.approx(1.0)
     assert kernel.max() == pytest.approx(0.5 / 1.3)
-    again = scales.tidied(kernel)
+    again = scales.cleaned(kernel)
     np.testing.assert_allclose(again, kernel, atol=1e-12)
 
 
-def test_tidied_keeps_the_heaviest_of_many_islands():
+def test_cleaned_keeps_the_heaviest_of_many_islands():
     corners = {(0, 0): 0.3, (0, 8): 0.25, (8, 0): 0.25, (8, 8): 0.2}
-    kernel = scales.tidied(placed(corners), island=0.9)
+    kernel = scales.cleaned(placed(corners), island=0.9)
     assert kernel[4, 4] == 1.0
 
 
@@ -102,7 +105,7 @@ def test_centred_moves_the_centroid_to_the_middle():
 
 
 def test_nothing_is_no_kernel():
-    with pytest.raises(ValueError, match="too little structure"):
+    with pytest.raises(DataError, match="too little structure"):
         scales.normalised(np.zeros((3, 3)))
 
 

@@ -9,6 +9,7 @@ import skimage.data
 from deblurgan_tf.deconvolution.blind import variational
 from deblurgan_tf.deconvolution.blind.clock import Clock, OutOfTime
 from deblurgan_tf.deconvolution.fourier import convolve_circular
+from deblurgan_tf.errors import DataError
 
 
 def line(length: int, degrees: float, size: int) -> np.ndarray:
@@ -132,5 +133,5 @@ def test_the_time_limit_is_kept():
 
 
 def test_a_picture_without_structure_is_refused():
-    with pytest.raises(ValueError, match="too little structure"):
+    with pytest.raises(DataError, match="too little structure"):
         variational.estimate_kernel(np.full((60, 60), 0.5), 9, Clock())

@@ -1,35 +1,23 @@
-"""Files that are written whole or not at all, and work on many files side by side."""
+"""Work on many files by several threads."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file under a temporary name and renames it; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`map` in threads, results in order; few more than the processors are begun.
+    """`map` by one thread a processor: the results in order, at once or soon after.
 
-    Decoding, resampling and Fourier transforms leave Python's lock, so threads are
-    enough, and a hundred thousand files take no more memory than a dozen.
+    Decoding, resampling and Fourier transforms release Python's lock, so threads are
+    enough. At most two items a thread are in work, so that a hundred thousand files
+    take no more memory than a dozen. What `work` raises is raised here.
     """
     workers = os.cpu_count() or 1
     rest = iter(items)

@@ -1,4 +1,4 @@
-"""Pictures that are there twice: in one set, or on both sides of a split."""
+"""Pictures that occur twice: in one set, or on both sides of a split."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deblurgan_tf.preparation.fingerprints import Near, near_across, near_earlie
 
 
 def leaks(validation: Sequence[Facts], training: Sequence[Facts]) -> list[Problem]:
-    """Pictures to validate on that are, or look like, one to train on."""
+    """Validation pictures that equal, or look like, a training picture."""
     same = {facts.digest: facts.label for facts in training}
     found = [
-        Problem("leak", facts.label, f"has the bytes of {same[facts.digest]}")
+        Problem("leak", facts.label, f"has the same bytes as {same[facts.digest]}")
         for facts in validation
         if facts.digest in same
     ]
@@ -30,7 +30,7 @@ def leaks(validation: Sequence[Facts], training: Sequence[Facts]) -> list[Proble
 
 
 def split_leaks(part: Part, count: int) -> list[Problem]:
-    """Leaks across the split that a training with `data.validation: count` makes."""
+    """Leaks of the split that a training with `data.validation: count` will make."""
     facts = part.readable()
     if not 0 < count < len(facts):
         return []
@@ -42,7 +42,7 @@ def split_leaks(part: Part, count: int) -> list[Problem]:
 
 
 def duplicates(facts: Sequence[Facts]) -> list[Problem]:
-    """Pictures that are, or look like, an earlier one of the same set."""
+    """Pictures that equal, or look like, an earlier one of the same set."""
     first: dict[bytes, Facts] = {}
     single = []
     found = []
@@ -51,7 +51,7 @@ def duplicates(facts: Sequence[Facts]) -> list[Problem]:
         if other is each:
             single.append(each)
         else:
-            text = f"has the bytes of {other.label}"
+            text = f"has the same bytes as {other.label}"
             found.append(Problem("duplicate", each.label, text))
     for near in near_earlier(_hashes(single)):
         text = f"looks like {single[near.other].label}, {_bits(near)}"

@@ -1,0 +1,33 @@
+"""The pictures that `prepare` was given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deblurgan_tf.errors import UsageError
+from deblurgan_tf.restoring.inputs import Job, gather
+
+
+def pictures_given(inputs: Sequence[str], output: Path) -> list[Job]:
+    """The pictures of files, folders, patterns and "-" (standard input); no videos.
+
+    Makes the folder `output`.
+
+    Raises:
+        UsageError: there are no pictures, they do not go together with `output`, or
+            that folder cannot be made.
+    """
+    jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))
+    pictures = [job for job in jobs if not job.is_video]
+    if not pictures:
+        raise UsageError("the inputs hold no pictures; give files or folders")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {output}: cannot be made ({error.strerror}); name a folder"
+        ) from error
+    return pictures
