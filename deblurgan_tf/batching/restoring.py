@@ -1,4 +1,4 @@
-"""Restores the pictures of a batch, small ones of one size together."""
+"""Restores the pictures of a batch; small ones of one size are restored together."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from deblurgan_tf.errors import PictureError
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
 
-Row = dict[str, Any]  # a line of the manifest that is being filled in
+Row = dict[str, Any]  # a row of the manifest that is filled in step by step
 
 
 class Decoded(NamedTuple):
-    """A picture that waits for others of its size; its number in the batch."""
+    """A picture that waits for others of its size."""
 
-    number: int
+    number: int  # in the batch
     picture: images.Picture
 
 
@@ -33,12 +33,14 @@ def restore_all(
     done: Callable[[int, bytes], object],
     check: Callable[[str, images.Picture], None] | None = None,
 ) -> None:
-    """Fills in the rows, and gives each restored file to `done` with its number.
+    """Fills in the rows, and calls `done` with the number and bytes of each result.
 
     A row's seconds are those of decoding, encoding and its share of restoring. Any
-    error of a picture is its row's alone: a million must not die of one.
+    error of a picture fails its row alone: a million must not stop because of one.
 
-    check: raises for a picture that must not be restored.
+    lines: name and error of each picture. data: its file's bytes, or None with an
+    error. check: is called with the name and the decoded picture, and raises for one
+    that must not be restored.
     """
     waiting: dict[tuple[Any, ...], list[Decoded]] = {}
 
@@ -47,13 +49,13 @@ def restore_all(
         try:
             pixels = restorer.restore_together([x.picture.pixels for x in group])
         except Exception as error:
-            if len(group) > 1:  # one of them may be to blame
+            if len(group) > 1:  # perhaps because of one of them
                 for each in group:
                     restore([each])
                 return
             number = group[0].number
             _timed(rows[number], begun)
-            fail(rows[number], _told(lines[number]["name"], error))
+            fail(rows[number], _message(lines[number]["name"], error))
             return
         share = (time.perf_counter() - begun) / len(group)
         for (number, picture), restored in zip(group, pixels, strict=True):
@@ -65,7 +67,7 @@ def restore_all(
         try:
             encoded = images.encode(picture.with_pixels(pixels))
         except Exception as error:
-            fail(row, _told(lines[number]["name"], error))
+            fail(row, _message(lines[number]["name"], error))
             return
         finally:
             _timed(row, begun)
@@ -86,7 +88,7 @@ def restore_all(
                 check(line["name"], picture)
             room = restorer.together(row["height"], row["width"])
         except Exception as error:
-            fail(row, _told(line["name"], error))
+            fail(row, _message(line["name"], error))
             continue
         finally:
             _timed(row, begun)
@@ -107,10 +109,10 @@ def _timed(row: Row, begun: float) -> None:
     row["seconds"] += time.perf_counter() - begun
 
 
-def _told(name: str, error: Exception) -> str:
+def _message(name: str, error: Exception) -> str:
     text = str(error)
     if isinstance(error, MemoryError):
-        text = "not enough memory; give actors fewer, or the machine more"
+        text = "not enough memory; use fewer actors, or a machine with more memory"
     elif not isinstance(error, PictureError):
         text = f"{type(error).__name__}: {text}"
     return text if name in text else f"{name}: {text}"

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import UsageError
 
 ALIGN = 32
 """Tiles start at multiples of this. A model that halves a picture up to five times
@@ -69,11 +70,11 @@ def plan(height: int, width: int, tile: int, margin: int) -> Plan:
     """Tiles of at most `tile` pixels a side, evenly spread; a pure function.
 
     A picture of no more than tile x tile pixels is one tile, whatever its shape.
-    margin: a multiple of ALIGN / 2, see `margin_of`. Raises ValueError for a tile that
+    margin: a multiple of ALIGN / 2, see `margin_of`. Raises UsageError for a tile that
     is smaller than `smallest_tile(margin)`.
     """
     if tile < smallest_tile(margin):
-        raise ValueError(
+        raise UsageError(
             f"a tile has to be at least {smallest_tile(margin)} pixels for this model; "
             f"got {tile}"
         )

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,7 +112,18 @@ def said(*arguments):
 # The manifest.
 
 
-def test_of_each_path_the_row_that_was_finished_last_counts():
+def test_of_each_path_the_row_of_the_latest_run_counts_whatever_the_clocks_say():
+    rows = [row("a", "failed", 9, run=1), row("b", seconds=5, run=1)]
+    rows += [row("a", "restored", 0, run=2), row("b", "failed", 0, run=2)]
+    rows += [row("c", "failed", 9), row("c", "restored", 0, run=1)]  # of version 0.1
+    last, replaced = manifest.last_rows(manifest.table(rows))
+    assert last["path"].to_pylist() == ["a", "b", "c"]
+    assert last["status"].to_pylist() == ["restored", "failed", "restored"]
+    assert last["run"].to_pylist() == [2, 2, 1]
+    assert len(replaced) == 3
+
+
+def test_of_rows_without_a_run_the_one_that_was_finished_last_counts():
     rows = [row("b", "failed", 5), row("a", seconds=1), row("b", seconds=9)]
     rows += [row("a", "failed", 0), row("b", seconds=7), row("c", "failed", 2)]
     last, replaced = manifest.last_rows(manifest.table(rows))
@@ -142,6 +154,23 @@ def test_parts_become_one_file_and_stay_it(store):
     assert store.read(f"manifest/{manifest.WHOLE}") == whole + b" "
 
 
+def test_runs_are_counted_on_from_a_manifest_of_version_0_1(store):
+    assert manifest.load(store).next_run() == 1
+    old = manifest.table([row("a", "failed", 9), row("b", seconds=1)])
+    old = old.drop_columns(["run"])
+    store.write("manifest/manifest.parquet", manifest.parquet(old))
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["failed", "restored"]
+    assert known.next_run() == 1
+    again = manifest.table([row("a", "restored", 0, run=1)])
+    manifest.commit(store, "part-1.parquet", again)
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["restored", "restored"]
+    assert known.next_run() == 2
+    manifest.compact(store, known.last, known.names)
+    assert manifest.load(store).next_run() == 2
+
+
 def test_a_damaged_part_is_named_with_the_way_out(store):
     store.write("manifest/part-1.parquet", b"PAR1 half a part")
     with pytest.raises(DataError, match="part-1.parquet: is damaged.*remove it"):
@@ -150,10 +179,10 @@ def test_a_damaged_part_is_named_with_the_way_out(store):
 
 def test_a_batch_is_named_by_its_run_and_its_content():
     pictures = [("a.png", "00"), ("b.png", "11")]
-    name = manifest.batch_name("run", pictures)
-    assert name == manifest.batch_name("run", iter(pictures))
-    others = [("other", pictures), ("run", pictures[:1]), ("run", pictures[::-1])]
-    others += [("run", [("a.png", "01"), ("b.png", "11")])]
+    name = manifest.batch_name(1, pictures)
+    assert name == manifest.batch_name(1, iter(pictures))
+    others = [(2, pictures), (1, pictures[:1]), (1, pictures[::-1])]
+    others += [(1, [("a.png", "01"), ("b.png", "11")])]
     names = [manifest.batch_name(run, content) for run, content in others]
     assert len({name, *names}) == 5
 
@@ -365,7 +394,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         place.write("b/a.bin", b"new and longer")
     assert place.read("b/a.bin") == b"old"
-    assert [name for name in made_batch.versions(tmp_path)] == ["b/a.bin"]
+    assert list(made_batch.versions(tmp_path)) == ["b/a.bin"]
     place.sweep()
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
@@ -420,7 +449,7 @@ def test_a_folder_of_something_else_is_refused(store):
 
 
 def worker(model, output, bytes_column=None):
-    task = Task("run", output.uri, OPTIONS, 1, 4, bytes_column)
+    task = Task(1, output.uri, OPTIONS, 1, 4, bytes_column)
     made = Worker.__new__(Worker)
     made.task, made.output, made.restorer = task, output, loaded(model)
     return made
@@ -521,6 +550,26 @@ def test_a_batch_that_was_committed_is_not_done_again(tmp_path, model, store):
     assert made(pictures).equals(rows)
 
 
+def test_a_retry_counts_although_its_workers_clock_is_behind(
+    tmp_path, model, store, monkeypatch
+):
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return NOW - timedelta(days=1)
+
+    pictures = block(tmp_path, {"a.png": png(0)})
+    failed = [row("a.png", "failed", run=1, size=pictures["size"][0].as_py())]
+    manifest.commit(store, "part-1.parquet", manifest.table(failed))
+    made = worker(model, store)
+    made.task = replace(made.task, run=manifest.load(store).next_run())
+    monkeypatch.setattr("deblurgan_tf.batching.worker.datetime", Yesterday)
+    made(pictures)
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["restored"]
+    assert known.replaced["status"].to_pylist() == ["failed"]
+
+
 def test_what_kills_workers_is_found_and_fails_alone(tmp_path, model, store):
     made = worker(model, store)
     pictures = block(tmp_path, {name: png(1) for name in ("a.png", "b.png", "c.png")})
@@ -528,7 +577,7 @@ def test_what_kills_workers_is_found_and_fails_alone(tmp_path, model, store):
     def name(*paths):
         chosen = [x for x in pictures.to_pylist() if x["path"] in paths]
         hashes = [(x["path"], hashlib.sha256(x["data"]).hexdigest()) for x in chosen]
-        return manifest.batch_name("run", hashes)
+        return manifest.batch_name(1, hashes)
 
     for attempt in range(ATTEMPTS):
         store.write(f".work/{name('a.png', 'b.png', 'c.png')}.{attempt}", b"")
@@ -618,7 +667,7 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
 
 
 @pytest.mark.parametrize(
-    "table, told",
+    ("table", "told"),
     [
         ({"path": ["a"], "picture": [b""]}, "has no column bytes.*--bytes-column"),
         ({"name": ["a"], "bytes": [b""]}, "has no column path.*--path-column"),
@@ -721,7 +770,7 @@ def with_extra(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    ("arguments", "told"),
     [
         (["in", "in/out"], "lies inside INPUT"),
         (["nowhere", "out"], "nowhere: does not exist"),
@@ -761,7 +810,7 @@ def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
     settings.write(place, wanted)
     for status, code, told in [
         ("restored", 0, "restored before 1; results"),
-        ("failed", 1, "1 failed before and were left at that, a.png first"),
+        ("failed", 1, "1 failed before and were not tried again, a.png first"),
     ]:
         whole = manifest.parquet(manifest.table([row("a.png", status, **same)]))
         place.write(f"manifest/{manifest.WHOLE}", whole)
@@ -1032,7 +1081,7 @@ def test_a_picture_that_kills_its_workers_does_not_stop_the_others(
     for name in ("a", "b", "deadly", "z"):
         save(source / f"{name}.png", photo(16, 16, 0))
     left = pictures_of(open_place(str(source)))
-    task = Task("run", str(tmp_path / "out"), OPTIONS, 1, 3, None)
+    task = Task(1, str(tmp_path / "out"), OPTIONS, 1, 3, None)
     arguments = ([str(source)], model.read_bytes(), task, 1, made_batch.Deadly)
     units = list(planning.units(left, 3))
     rows = pa.concat_tables(execution.execute(units, *arguments)).to_pylist()
