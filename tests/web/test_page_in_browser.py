@@ -75,8 +75,10 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}/"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", LISTENING, self.connections]
-                + ["--port", str(self.port)],
+                [
+                    *(sys.executable, "-c", LISTENING, self.connections),
+                    *("--port", str(self.port)),
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TMPDIR": str(folder)},
