@@ -121,8 +121,10 @@ def test_saved_model_cli_runs_it(folder, wanted, tmp_path):
     cli = Path(sys.executable).with_name("saved_model_cli")
     options = ("--tag_set", "serve", "--signature_def", "serving_default")
     done = subprocess.run(
-        [cli, "run", "--dir", folder, *options]
-        + ["--inputs", f"image={tmp_path}/image.npy", "--outdir", tmp_path],
+        [
+            *(cli, "run", "--dir", folder, *options),
+            *("--inputs", f"image={tmp_path}/image.npy", "--outdir", tmp_path),
+        ],
         capture_output=True,
         text=True,
     )
