@@ -1,5 +1,7 @@
+# make install: the environment .venv with the package; EXTRAS=ocr,video adds extras
 # make run: train on rendered plates (some ten minutes) and show the result
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
+# make docs: the manual, into site/; make coverage: the tests with a report of what ran
 # make browser: the demo's page in a headless Chromium, which is installed if it can be
 # make test-processes: training by several processes that are killed on the way (four minutes)
 # make test-ray: `batch` on a real Ray of several processes (three minutes)
@@ -11,13 +13,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test test-slow browser test-processes test-ray test-load test-server lint benchmark clean
+.PHONY: install run test coverage docs test-slow browser test-processes test-ray test-load test-server lint benchmark clean
+
+install: $(VENV)/installed
+ifdef EXTRAS
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+endif
+	@echo "installed into $(VENV); now: . $(BIN)/activate"
 
 run: $(VENV)/installed
 	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray"
+
+coverage: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray" \
+	  --cov=deblurgan_tf --cov-report=term:skip-covered --cov-report=html:coverage
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m mkdocs build --quiet --strict
+	@echo "the manual is in site/index.html; links to other sites: site/outside_links.txt"
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
@@ -63,6 +79,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[docs]'
+	touch $@
+
 # An environment of its own: Gradio needs an older Pillow than requirements.txt names.
 $(VENV)-browser/installed: setup.cfg
 	test -x $(VENV)-browser/bin/python || $(PYTHON) -m venv $(VENV)-browser
@@ -79,4 +99,4 @@ $(VENV)/installed-torch: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-browser runs build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-browser runs build dist site coverage *.egg-info
