@@ -54,7 +54,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = {"precision": "float32", "tta": False, "tile": None}
 needs_ray = [
     pytest.mark.ray,
-    pytest.mark.timeout(900),  # every worker imports TensorFlow, on few cores in turn
+    pytest.mark.timeout(
+        900
+    ),  # workers import TensorFlow one after another on few cores
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None,
         reason="needs the extra ray: pip install 'deblurgan_tf[ray]'",
@@ -301,10 +303,12 @@ def test_two_inputs_of_one_path_are_refused(store, tmp_path):
     places = both(store, tmp_path)
     for place in places:
         files(place, ["b/c.png", f"{place.kind}.png"])
-    with pytest.raises(DataError, match="b/c.png: two inputs") as told:
+    with pytest.raises(DataError, match="b/c.png: two inputs") as caught:
         pictures_of(*places)
-    assert f"{tmp_path}/b/c.png" in str(told.value)
-    assert f"{store.uri}/b/c.png" in str(told.value).replace("memory:///", "memory://")
+    assert f"{tmp_path}/b/c.png" in str(caught.value)
+    assert f"{store.uri}/b/c.png" in str(caught.value).replace(
+        "memory:///", "memory://"
+    )
 
 
 @pytest.mark.parametrize("name", ["manifest/a.png", "manifest"])
@@ -371,7 +375,7 @@ def test_an_output_in_an_input_is_refused(tmp_path):
         apart("/a/b", "/a/b/")
 
 
-def test_keys_in_a_uri_are_not_told():
+def test_keys_in_a_uri_are_not_shown():
     place = open_place("s3://key:secret@bucket/a?endpoint_override=localhost:1")
     assert place.name == "s3://bucket/a"
     assert place.spell(place.at("b.png")) == "s3://bucket/a/b.png"
@@ -423,7 +427,7 @@ def test_other_options_are_refused_by_name(store):
     assert settings.agreed(store, begun_with()) == "1"
     # The same weights under another name, and a later version, go on.
     assert settings.agreed(store, begun_with(model="x", deblurgan_tf="2")) == "1"
-    for changed, told in [
+    for changed, message in [
         ({"tile": 512}, "tile was null, now 512"),
         ({"tta": True}, "tta was false, now true"),
         ({"precision": "bfloat16"}, 'precision was "float32", now "bfloat16"'),
@@ -432,7 +436,7 @@ def test_other_options_are_refused_by_name(store):
     ]:
         with pytest.raises(RunError, match="Name a new OUTPUT") as error:
             settings.agreed(store, begun_with(**changed))
-        assert told in str(error.value)
+        assert message in str(error.value)
         assert "the model was photos" in str(error.value)
 
 
@@ -480,8 +484,8 @@ def test_a_worker_commits_what_became_of_each(tmp_path, model, store):
     assert line["output_sha256"] == hashlib.sha256(store.read("a.png")).hexdigest()
     assert line["output"] == "a.png" and line["error"] is None
     assert line["size"] == len(good) and line["seconds"] > 0
-    told = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
-    for name, why in told.items():
+    message = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
+    for name, why in message.items():
         assert rows[name]["status"] == "failed" and rows[name]["output"] is None
         assert (
             str(tmp_path / name) in rows[name]["error"] and why in rows[name]["error"]
@@ -667,7 +671,7 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ({"path": ["a"], "picture": [b""]}, "has no column bytes.*--bytes-column"),
         ({"name": ["a"], "bytes": [b""]}, "has no column path.*--path-column"),
@@ -675,9 +679,9 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
         ({"path": [None, "a"], "bytes": [b"", b""]}, "row without a path"),
     ],
 )
-def test_other_columns_are_refused_by_name(tmp_path, table, told):
+def test_other_columns_are_refused_by_name(tmp_path, table, message):
     parquet(tmp_path / "x.parquet", pa.table(table))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         rows_of(tmp_path, "path", "bytes")
 
 
@@ -770,7 +774,7 @@ def with_extra(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["in", "in/out"], "lies inside INPUT"),
         (["nowhere", "out"], "nowhere: does not exist"),
@@ -782,7 +786,7 @@ def with_extra(monkeypatch):
     ],
 )
 def test_what_cannot_be_begun_is_refused(
-    arguments, told, model, with_extra, tmp_path, monkeypatch
+    arguments, message, model, with_extra, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "in" / "a.png", photo(16, 16, 0))
@@ -792,11 +796,11 @@ def test_what_cannot_be_begun_is_refused(
         arguments = [*arguments, "--model", model]
     code, output = said(*arguments)
     assert code == 2, output
-    assert told in output
+    assert message in output
     assert not (tmp_path / "out").exists()
 
 
-def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
+def test_a_finished_run_does_nothing_and_a_failed_picture_is_reported(
     model, with_extra, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(cluster, "connected", None)  # it would start one
@@ -808,7 +812,7 @@ def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
     same = {"size": line["size"], "mtime": line["mtime"]}
     wanted = begun_with(model_sha256=hashlib.sha256(model.read_bytes()).hexdigest())
     settings.write(place, wanted)
-    for status, code, told in [
+    for status, code, message in [
         ("restored", 0, "restored before 1; results"),
         ("failed", 1, "1 failed before and were not tried again, a.png first"),
     ]:
@@ -817,7 +821,7 @@ def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
         place.sweep()
         before = made_batch.versions(output)
         answer, output_text = said(source, output, "--model", model)
-        assert (answer, told in output_text) == (code, True), output_text
+        assert (answer, message in output_text) == (code, True), output_text
         assert made_batch.versions(output) == before
     code, output_text = said(source, output, "--model", model, "--tta")
     assert code == 2 and "tta was false, now true" in output_text
@@ -892,7 +896,7 @@ def test_a_run_that_was_stopped_goes_on_and_equals_predict(model, tmp_path):
     for number in range(37):
         save(source / f"{number:02}.png", photo(150, 170, number))
     Image.fromarray(photo(90, 70, 5)).save(
-        source / "turned.jpg", exif=oriented(), icc_profile=profile(), dpi=(72, 72)
+        source / "rotated.jpg", exif=oriented(), icc_profile=profile(), dpi=(72, 72)
     )
     deep = photo(40, 50, 6).astype(np.uint16) * 257
     alpha = np.full((40, 50), 30000, np.uint16)
@@ -929,9 +933,9 @@ def test_a_run_that_was_stopped_goes_on_and_equals_predict(model, tmp_path):
     for path in made_batch.rows(output):
         same = (tmp_path / "one" / path).read_bytes()
         assert (output / path).read_bytes() == same, path
-    turned = images.read(output / "turned.jpg")
-    assert turned.pixels.shape == (70, 90, 3) and turned.icc == profile()
-    assert b"Nikon" in turned.exif
+    rotated = images.read(output / "rotated.jpg")
+    assert rotated.pixels.shape == (70, 90, 3) and rotated.icc == profile()
+    assert b"Nikon" in rotated.exif
 
 
 def oriented():

@@ -60,10 +60,10 @@ def test_a_folder_that_is_locked_is_refused_by_name_and_free_again(tmp_path):
     output = open_place(str(tmp_path / "out"))
     with locked(output) as check:
         check()
-        with pytest.raises(RunError, match="another command works on this") as told:
+        with pytest.raises(RunError, match="another command works on this") as caught:
             locked(output).__enter__()
-        assert f"process {os.getpid()} on " in str(told.value)
-        assert str(tmp_path / "out" / ".lock") in str(told.value)
+        assert f"process {os.getpid()} on " in str(caught.value)
+        assert str(tmp_path / "out" / ".lock") in str(caught.value)
     with locked(output):
         pass
 
@@ -140,10 +140,10 @@ def test_a_disk_without_such_locks_gets_an_object(tmp_path, monkeypatch, store):
 
 def test_a_store_that_is_locked_is_refused_and_free_again(store):
     with locked(store) as check:
-        with pytest.raises(RunError, match="another command works on this") as told:
+        with pytest.raises(RunError, match="another command works on this") as caught:
             locked(store).__enter__()
-        assert f"process {os.getpid()} on " in str(told.value)
-        assert "remove memory://" in str(told.value)
+        assert f"process {os.getpid()} on " in str(caught.value)
+        assert "remove memory://" in str(caught.value)
         check()
     assert not store.holds(".lock")
     with locked(store):
