@@ -55,7 +55,7 @@ class Answer:
     text: str = ""
 
 
-class _Leaving:
+class _Stopping:
     """A restorer that stops before its next picture once the visitor has left."""
 
     def __init__(self, restorer: Restorer, visit: Visit) -> None:
@@ -141,7 +141,7 @@ class Handlers:
             model = PLATES_MODEL if model == DEFAULT_MODEL else model
             restorer = self.models.restorer(model)
             result = restore_plates(
-                _Leaving(restorer, visit), picture.pixels, boxes or None, read=ocr
+                _Stopping(restorer, visit), picture.pixels, boxes or None, read=ocr
             )
             visit.check()
             if not result.plates:
