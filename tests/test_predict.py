@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -22,11 +23,8 @@ from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from deblurgan_tf import images, predict
-from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference.restorer import load
 from deblurgan_tf.plates.boxes import Box
-from deblurgan_tf.restoring.inputs import Job, gather
-from deblurgan_tf.restoring.pipeline import Budget, Outcome, Pipeline, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,7 @@ def inputs_of(report):
 
 def left_over(folder):
     """Temporary files."""
-    return [path for path in folder.rglob(".*")]
+    return list(folder.rglob(".*"))
 
 
 # What goes where.
@@ -82,26 +80,6 @@ def test_a_folder_keeps_its_structure_and_what_is_no_picture_is_left(model, tmp_
     assert found == {"a.png", "b/a.png", "b/c/a.jpg"}
 
 
-def test_patterns_and_standard_input(tmp_path):
-    for name in ("a.png", "b.png", "c.jpg", "d/e.png"):
-        save(tmp_path / name, photo(4, 4, 0))
-    out = tmp_path / "out"
-
-    def targets(inputs, listed=()):
-        jobs = gather(
-            [str(tmp_path / x) if x != "-" else x for x in inputs], out, listed
-        )
-        return [str(job.target.relative_to(out)) for job in jobs]
-
-    assert targets(["*.png"]) == ["a.png", "b.png"]
-    assert targets(["**/*.png"]) == ["a.png", "b.png", "e.png"]
-    lines = [f"{tmp_path}/c.jpg\n", "\n", f"{tmp_path}/d\n", "-\n"]
-    assert targets(["-", "a.png"], lines) == ["c.jpg", "e.png", "a.png"]
-    assert targets(["none*.png"]) == ["none*.png"]
-    # The same file twice is one job.
-    assert targets(["a.png", "a.p*"]) == ["a.png"]
-
-
 def test_results_inside_an_input_folder_are_no_inputs(model, tmp_path):
     save(tmp_path / "a.png", photo(10, 10, 0))
     for expected in ("restored 1", "skipped 1"):
@@ -118,13 +96,6 @@ def test_two_inputs_of_one_name_are_refused_before_anything_is_done(model, tmp_p
     assert code == 2
     assert "a/x.png" in said and "b/x.png" in said and "--output" in said
     assert not out.exists()
-
-
-def test_an_input_is_never_overwritten(tmp_path):
-    source = save(tmp_path / "x.png", photo(4, 4, 0))
-    for inputs in ([str(source)], [str(tmp_path)]):
-        with pytest.raises(UsageError, match="would be overwritten"):
-            gather(inputs, tmp_path)
 
 
 def test_results_are_skipped_unless_overwrite(model, tmp_path):
@@ -155,7 +126,7 @@ def test_two_runs_write_the_same_bytes(model, tmp_path):
     assert outputs[0] == outputs[1] and len(outputs[0]) == 4
 
 
-def test_the_report_tells_what_became_of_each(model, tmp_path):
+def test_the_report_has_the_outcome_of_each_input(model, tmp_path):
     good = save(tmp_path / "in" / "good.png", photo(300, 280, 0))
     bad = tmp_path / "in" / "bad.png"
     bad.write_bytes(b"")
@@ -283,7 +254,7 @@ def test_size_depth_alpha_grey_and_metadata_are_kept(
             exif = written.getexif()
             assert exif.get(0x010F) == "Maker"
             assert exif.get(0x0112, 1) == 1
-            # Read upright: what was turned has its sides exchanged.
+            # Read upright: a rotated picture has its sides exchanged.
             upright = before.pixels.shape[:2]
             assert (written.height, written.width) == upright
 
@@ -293,7 +264,7 @@ def restorer(model):
     """`run`, the model loaded once: hypothesis asks many times."""
     once = load(model)
     patch = pytest.MonkeyPatch()
-    patch.setattr(predict, "_load", lambda *_: once)
+    patch.setattr("deblurgan_tf.restoring.files.load_restorer", lambda *_: once)
     yield lambda *arguments: run(model, *arguments)
     patch.undo()
 
@@ -346,7 +317,7 @@ def test_a_box_is_restored_alone_and_its_crops_are_saved(restorer, tmp_path):
     assert (out / "plates" / "a" / "street.png-2-after.png").exists()
 
 
-def test_found_plates_are_told_and_written_to_the_report(
+def test_found_plates_are_shown_and_written_to_the_report(
     restorer, tmp_path, monkeypatch
 ):
     from deblurgan_tf.plates.boxes import FoundPlate
@@ -354,7 +325,7 @@ def test_found_plates_are_told_and_written_to_the_report(
     from deblurgan_tf.restoring import plates as plate_restoration
 
     places = [FoundPlate(Box(40, 40, 60, 20), 0.75)]
-    monkeypatch.setattr(predict, "_check_ocr", lambda: None)
+    monkeypatch.setattr("deblurgan_tf.restoring.requests.check_ocr", lambda: None)
     monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: places)
     monkeypatch.setattr(
         plate_restoration, "read_plate", lambda pixels: Reading("AB123", 0.5)
@@ -538,67 +509,6 @@ def test_hundreds_of_damaged_inputs_stop_nothing(restorer, tmp_path):
     assert f"restored {len(lines) - failed}, failed {failed};" in said
 
 
-# The pipeline.
-
-
-def test_the_budget_lets_one_huge_picture_in_but_not_a_second(tmp_path):
-    budget = Budget(100)
-    budget.take(60)
-    budget.take(40)
-    budget.give(60)
-    budget.give(40)
-    budget.take(1000)
-    budget.close()
-    with pytest.raises(Stopped):
-        budget.take(1)
-
-
-def test_whatever_a_restoration_raises_the_next_has_its_turn(tmp_path, monkeypatch):
-    jobs = []
-    for number in range(8):
-        source = save(tmp_path / f"{number}.png", photo(10 + number, 10, number))
-        jobs.append(Job(source, tmp_path / "out" / source.name))
-    errors = {10: MemoryError(), 12: ZeroDivisionError("of zero"), 13: KeyError("k")}
-
-    def restore(pixels, outcome):
-        if pixels.shape[0] in errors:
-            raise errors[pixels.shape[0]]
-        outcome.extra["seen"] = True
-        return 255 - pixels
-
-    monkeypatch.setattr("deblurgan_tf.restoring.pipeline.PIXELS_IN_FLIGHT", 150)
-    with Pipeline(jobs) as pipeline:
-        outcomes = {o.job: o for o in pipeline.outcomes(restore)}
-        assert pipeline.budget.used == 0
-    assert [outcomes[job].status == "failed" for job in jobs] == [
-        *(True, False, True, True, False, False, False, False)
-    ]
-    assert "0.png: not enough memory" in outcomes[jobs[0]].error
-    assert "2.png: ZeroDivisionError: of zero" in outcomes[jobs[2]].error
-    for job in jobs[4:]:
-        pixels = images.read_rgb(job.source)
-        np.testing.assert_array_equal(images.read_rgb(job.target), 255 - pixels)
-        assert outcomes[job].as_dict()["seen"] is True
-
-
-def test_leaving_early_stops_the_threads_and_leaves_whole_files(tmp_path):
-    jobs = []
-    for number in range(20):
-        source = save(tmp_path / f"{number}.png", photo(50, 50, number))
-        jobs.append(Job(source, tmp_path / "out" / source.name))
-
-    def interrupted(pixels, outcome: Outcome):
-        if outcome.job == jobs[5]:
-            raise KeyboardInterrupt
-        return pixels
-
-    with pytest.raises(KeyboardInterrupt), Pipeline(jobs) as pipeline:
-        list(pipeline.outcomes(interrupted))
-    assert not left_over(tmp_path)
-    for file in (tmp_path / "out").iterdir():
-        images.read(file)
-
-
 # The command line itself.
 
 
@@ -714,10 +624,10 @@ def test_a_folder_below_the_output_is_restored(model, tmp_path):
 def test_a_pattern_may_be_given_again(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "a.png", photo(20, 20, 0))
-    for told in ("restored 1", "skipped 1"):
+    for summary in ("restored 1", "skipped 1"):
         result = _run("**/*.png", "--output", "out", "--model", model)
         assert result.exit_code == 0, result.output
-        assert told in result.output
+        assert summary in result.output
     assert [x.name for x in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
@@ -726,3 +636,71 @@ def test_a_link_to_itself_is_an_error_of_one_line(model, tmp_path):
     result = _run(tmp_path / "loop.png", "--output", tmp_path / "o", "--model", model)
     assert result.exit_code in (1, 2)
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+# How it ends.
+
+
+def _restoring(monkeypatch, end):
+    """Restores, instead of all inputs, the first; then `end` is called."""
+    from deblurgan_tf.restoring import files
+    from deblurgan_tf.restoring.outcomes import Outcome
+
+    def restore_files(request):
+        yield Outcome(request.jobs[0], "restored")
+        end()
+
+    monkeypatch.setattr(files, "restore_files", restore_files)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_command_that_is_stopped_writes_its_report(
+    tmp_path, monkeypatch, number, code
+):
+    _restoring(monkeypatch, lambda: signal.raise_signal(number))
+    source = save(tmp_path / "a.png", photo(4, 4, 0))
+    report = tmp_path / "report.json"
+    result = _run(source, "--output", tmp_path / "out", "--report", report)
+    assert result.exit_code == code
+    assert inputs_of(report)[str(source)]["status"] == "restored"
+
+
+def test_a_report_that_cannot_be_written_is_exit_code_1(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    _restoring(monkeypatch, lambda: None)
+    monkeypatch.setattr("deblurgan_tf.restoring.report.write_text", refuse)
+    source = save(tmp_path / "a.png", photo(4, 4, 0))
+    report = tmp_path / "report.json"
+    result = _run(source, "--output", tmp_path / "out", "--report", report)
+    assert result.exit_code == 1
+    assert "report.json: cannot be written (No space left" in result.stderr
+
+
+def test_a_bug_fails_one_input_and_shows_its_traceback(model, tmp_path, monkeypatch):
+    from deblurgan_tf.restoring.pictures import Restoration
+
+    def broken(self, pixels, outcome, on_part):
+        if len(pixels) == 5:
+            raise IndexError("of a bug")
+        return pixels
+
+    monkeypatch.setattr(Restoration, "picture", broken)
+    bad = save(tmp_path / "bad.png", photo(5, 5, 0))
+    good = save(tmp_path / "good.png", photo(6, 6, 0))
+    report = tmp_path / "report.json"
+    result = _run(
+        *(bad, good, "--output", tmp_path / "out", "--model", model),
+        *("--report", report),
+    )
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert 'raise IndexError("of a bug")' in result.stderr
+    assert "bad.png: IndexError: of a bug" in result.stderr
+    lines = inputs_of(report)
+    assert lines[str(good)]["status"] == "restored"
+    assert lines[str(bad)].keys() == lines[str(good)].keys()
+    assert lines[str(bad)]["error"].endswith("bad.png: IndexError: of a bug")

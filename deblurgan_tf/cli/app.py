@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -38,11 +38,17 @@ class App(typer.Typer):
             rich_markup_mode=None,
         )
 
-    def command(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:
+    def command(
+        self, *args: Any, examples: Sequence[str] = (), **kwargs: Any
+    ) -> Callable[[Function], Function]:
         """Registers a command, as `typer.Typer.command` does.
 
-        The decorated function itself stays as it is.
+        examples: command lines that --help shows, one per line, ready to be copied. The
+        decorated function itself stays as it is.
         """
+        if examples:
+            # "\b" keeps Click from wrapping the paragraph.
+            kwargs["epilog"] = "\n".join(("Examples:\n\n\b", *examples))
         register = super().command(*args, **kwargs)
 
         def decorate(function: Function) -> Function:

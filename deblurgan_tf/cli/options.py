@@ -11,7 +11,7 @@ Tile = Annotated[
     typer.Option(
         metavar="PIXELS",
         help="side of the tiles that large pictures are cut into  [default: 416; "
-        "1024 for a model without kernels]",
+        "1024 for a model that estimates no kernels]",
     ),
 ]
 Tta = Annotated[

@@ -23,7 +23,7 @@ def stoppable(after_interrupt: str | None = None) -> Iterator[None]:
     """Inside, SIGTERM ends the command with exit code 143, after its clean-up.
 
     Outside, the handler from before is back. Ctrl-C passes through as
-    KeyboardInterrupt, which `cli.app` turns into exit code 130.
+    KeyboardInterrupt, for which `cli.app` gives exit code 130.
 
     after_interrupt: a line to show after Ctrl-C, for example how to continue.
     """

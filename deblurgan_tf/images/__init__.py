@@ -1,32 +1,21 @@
-"""Read and write pictures without losing what they carry.
+"""Read and write picture files without losing what they hold.
 
-One way in for training, evaluation and prediction: `decode` gives a `Picture` with
-upright RGB pixels of 8 or 16 bits, and beside them the alpha channel, the colour
-profile, the EXIF block, the resolution and the way the file was compressed. `encode`
-puts the same back. `to_float` and `to_uint8` are the two doors between stored pixels
-and the [-1, 1] inside.
+`decode` gives a `Picture`: upright RGB pixels of 8 or 16 bits, and beside them the
+alpha channel, the colour profile, the EXIF block, the resolution and how the file was
+compressed. `encode` writes the same again. `to_float` and `to_uint8` convert between
+stored pixels and the float32 in [-1, 1] of the models.
 
-What changes on the way: palettes and 1-bit pictures are written with full colours or
-greys; CMYK becomes RGB (by its colour profile where it has one) and is written as RGB;
-XMP, comments and embedded thumbnails of TIFF are not kept. TIFF is written with
-deflate, whatever the input's lossless compression was.
+What changes: palettes and 1-bit pictures are written with full colours or greys. CMYK
+becomes RGB, by its colour profile if it has one. XMP, comments and the thumbnails
+inside a TIFF are not kept. TIFF is written with deflate, whatever its compression was.
 """
 
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images.decoding import decode, decode_rgb
+from deblurgan_tf.images.headers import MAX_PIXELS, area_of, size_of
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
-from deblurgan_tf.images.reading import (
-    MAX_PIXELS,
-    area_of,
-    contents,
-    decode,
-    decode_rgb,
-    find,
-    read,
-    read_rgb,
-    size,
-    size_of,
-)
+from deblurgan_tf.images.reading import contents, find, read, read_rgb, size
 from deblurgan_tf.images.writing import encode, write
 
 __all__ = [

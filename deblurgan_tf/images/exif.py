@@ -1,10 +1,10 @@
-"""The tag directories of EXIF and TIFF, read and written byte for byte.
+"""The tag directories of EXIF and TIFF, read and written byte by byte.
 
-Pillow rewrites an EXIF block when it changes one tag (types change, letters beyond
-ASCII become "?"), so the few things that `images` needs are done here on the bytes.
-An EXIF block is a small TIFF file: a header, then a directory of tags. In memory a
-directory is a dict from the tag's number to an `Entry`, or to a directory again for
-the tags that point to one (camera settings, GPS).
+Pillow rewrites a whole EXIF block when one tag changes: types change, and letters
+beyond ASCII become "?". So the few things that `images` needs are done here on the
+bytes. An EXIF block is a small TIFF file: a header, then a directory of tags. In memory
+a directory is a dict from the number of a tag to an `Entry`, or to another directory
+for the tags that point to one (camera settings, GPS).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 _EXIF, _GPS, _INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 _CHILDREN = {None: (_EXIF, _GPS), _EXIF: (_INTEROPERABILITY,)}
-# Bytes per value of each field type; 13 and 16 to 18 occur as pointers only.
+# Bytes per value of each field type; 13 and 16 to 18 are used for pointers only.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _POINTERS = {4: 4, 13: 4, 16: 8, 18: 8}
 
 
 class Entry(NamedTuple):
-    """One tag: its field type, how many values, and their bytes as in the file."""
+    """One tag: its field type, the number of values, and their bytes in the file."""
 
     kind: int
     values: int
@@ -55,9 +55,10 @@ def body(exif: bytes) -> bytes:
 def upright(exif: bytes) -> tuple[int, bytes]:
     """Return (orientation 1 to 8, the same block with the orientation tag set to 1).
 
-    Only that one value changes; every other byte stays, so that offsets inside maker
-    notes remain right. A block without the tag, or one too damaged to have it read,
-    says 1 and comes back as it was. The result always has the "Exif" prefix.
+    Only that one value changes. Every other byte stays, so that offsets inside maker
+    notes remain right. For a block without the tag, and for one too damaged to be read,
+    the orientation is 1 and the block is unchanged. The result always has the "Exif"
+    prefix.
     """
     data = bytearray(body(exif))
     try:
@@ -103,7 +104,7 @@ def _parse(
                 try:
                     directory[tag] = _parse(data, order, child, big, tag)
                 except struct.error:
-                    continue  # the pointer leads out of the data
+                    continue  # the pointer points outside the data
             continue
         length = _SIZES.get(kind, 0) * values
         if length > len(inline):

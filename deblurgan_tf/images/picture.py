@@ -1,4 +1,4 @@
-"""A picture in memory: its pixels and everything else that its file said."""
+"""A picture in memory: its pixels and everything else that its file holds."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ FORMATS = {
     ".webp": "WEBP",
     ".bmp": "BMP",
 }
-"""File name endings and the format each stands for: what `write` writes."""
+"""Endings of file names and their formats: what `write` writes."""
 
 SUFFIXES = frozenset(FORMATS)
+"""Endings of the files that count as pictures, in lower case."""
 
 
 @dataclass(frozen=True)
 class Compression:
     """How a JPEG was compressed: enough to write another one of the same quality.
 
-    `tables` are the quantisation tables of its components (64 numbers each, repeats
-    at the end left out), `subsampling` is Pillow's number: 0 is 4:4:4, 1 is 4:2:2,
-    2 is 4:2:0.
+    Attributes:
+        tables: the quantisation tables of its components, 64 numbers each; a table that
+            repeats the one before it is left out at the end.
+        subsampling: of the chroma, as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is
+            4:2:0.
+        progressive: whether it is a progressive JPEG.
     """
 
     tables: tuple[tuple[int, ...], ...]
@@ -36,27 +40,29 @@ class Compression:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Upright pixels and what came with them.
+    """Upright pixels, and what else the file holds.
 
-    Raises ValueError on construction when shapes or types do not fit together.
+    Raises ValueError when shapes or types do not fit together.
     """
 
     pixels: np.ndarray
-    """RGB, uint8 or uint16, (H, W, 3); the three are equal for a grey file."""
+    """RGB, uint8 or uint16 (H, W, 3); the channels are equal for a grey file."""
     alpha: np.ndarray | None = None
-    """Opacity, same type, (H, W); None when the file had none."""
+    """Opacity (H, W), of the same type; None if the file has none."""
     grey: bool = False
-    """The file was greyscale, and is written so (as the luma of `pixels`)."""
+    """The file is greyscale; it is written so, as the luma of `pixels`."""
     format: str = "PNG"
-    """One of the values of FORMATS, or "GIF", which can be read only."""
+    """One of the values of FORMATS, or "GIF", which is read but not written."""
     icc: bytes | None = None
+    """The colour profile."""
     exif: bytes | None = None
-    """With its "Exif" prefix; the orientation tag, where there is one, says 1."""
+    """The EXIF block with its "Exif" prefix; its orientation tag, if any, is 1."""
     dpi: tuple[float, float] | None = None
+    """Pixels per inch, horizontally and vertically."""
     jpeg: Compression | None = None
-    """None: not a JPEG, or one of unusual make; then quality 95 is written."""
+    """None for other formats and for unusual JPEGs, which are written at quality 95."""
     lossless: bool = False
-    """For WebP: compress without loss. The other formats but JPEG always do."""
+    """For WebP: compress without loss. PNG, TIFF and BMP always do."""
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha
@@ -73,9 +79,9 @@ class Picture:
             )
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
-        """Return a copy with other pixels of the same size and type.
+        """Return a copy with other pixels of the same shape and type.
 
-        Raises ValueError when shape or type differ: the rest would no longer fit.
+        Raises ValueError when shape or type differ.
         """
         mine = self.pixels
         if (pixels.shape, pixels.dtype) != (mine.shape, mine.dtype):

@@ -1,4 +1,4 @@
-"""The two doors between stored pixels and the [-1, 1] of the models."""
+"""Conversion between stored pixels and the float32 in [-1, 1] of the models."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 def to_float(pixels: Any) -> Any:
     """uint8 or uint16 pixels of any shape -> float32 in [-1, 1], exact at both ends.
 
-    NumPy arrays give NumPy arrays; tensors give tensors, inside tf.function too.
-    Raises TypeError for other types: their range would be a guess.
+    A NumPy array gives a NumPy array, a tensor gives a tensor, inside tf.function too.
+    Raises TypeError for other types, whose range is unknown.
     """
-    # x / half - 1 would be the same on paper, but XLA multiplies by the inverse, and
-    # then 255 becomes 1.0000001. Here the difference is exact, and so are both ends.
+    # x / half - 1 is the same in exact arithmetic. But XLA multiplies by the inverse of
+    # half, and 255 becomes 1.0000001. Here the difference is exact, and both ends are.
     if isinstance(pixels, np.ndarray):
         half = _half(str(pixels.dtype))
         result = pixels.astype(np.float32)
         result -= half
         result /= half
         return result
-    from keras import backend, ops  # seconds to import; here it is loaded already
+    from keras import backend, ops  # takes seconds, but a tensor means it is loaded
 
     half = _half(backend.standardize_dtype(pixels.dtype))
     return (ops.cast(pixels, "float32") - half) / half
@@ -30,8 +30,8 @@ def to_float(pixels: Any) -> Any:
 def to_uint8(values: Any) -> Any:
     """Floats in [-1, 1] -> uint8, clipped and rounded (halves to even).
 
-    Takes and gives NumPy arrays or tensors like `to_float`. Raises ValueError when a
-    NumPy array holds NaN; a tensor in a graph cannot be looked at.
+    A NumPy array gives a NumPy array, a tensor gives a tensor. Raises ValueError when a
+    NumPy array holds NaN; the values of a tensor are not checked.
     """
     return _to_unsigned(values, "uint8")
 
@@ -42,7 +42,7 @@ def to_uint16(values: Any) -> Any:
 
 
 def to_pixels(values: Any, dtype: np.dtype) -> Any:
-    """Floats in [-1, 1] -> pixels of this type, uint8 or uint16, as `to_uint8`."""
+    """Floats in [-1, 1] -> pixels of type uint8 or uint16, as `to_uint8`."""
     return _to_unsigned(values, str(dtype))
 
 

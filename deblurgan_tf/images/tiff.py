@@ -1,9 +1,9 @@
-"""TIFF: what its header says, 16-bit pixels, and a writer that keeps the tags.
+"""TIFF: its layout and metadata, 16-bit pixels, and a writer that keeps the tags.
 
-Pillow reads 8-bit TIFF well, but turns 16-bit colour into 8 bits without a word,
-does not know 16-bit grey with alpha, and cannot write camera tags into a compressed
-file. tifffile decodes 16-bit pixels exactly; OpenCV does so for LZW, which tifffile
-alone cannot unpack. The writer is our own: strips, deflate, horizontal differences.
+Pillow reads 8-bit TIFF well. But it silently converts 16-bit colour to 8 bits, does not
+read 16-bit grey with alpha, and cannot write camera tags into a compressed file.
+tifffile decodes 16-bit pixels exactly, and OpenCV those with LZW, which tifffile alone
+cannot decompress. The writer is our own: strips, deflate, horizontal differences.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import struct
 import zlib
 from fractions import Fraction
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,64 +21,108 @@ import tifffile
 
 from deblurgan_tf.images import exif as tags
 
-# tifffile reports odd tags by logging; without a handler they go to stderr.
+# tifffile logs unusual tags; without a handler the lines go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 # Tags that say what a picture shows, not how it is stored: document, description,
 # make, model, page, software, date, artist, computer, rating, IPTC, copyright, camera
-# settings, GPS, and the five that Windows adds. XMP and layers are left behind: they
-# repeat the orientation and the old pixels.
+# settings, GPS, and the five that Windows adds. XMP and layers are not kept, because
+# they repeat the orientation and the old pixels.
 _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 33723, 34665, 34853)
 ) | set(range(40091, 40096))
 _ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
+_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}  # samples beside alpha
 _ASSOCIATED = 1  # colour stored multiplied by alpha
-_STRIP = 1 << 20  # bytes before compression: readers need not hold more at once
+_STRIP = 1 << 20  # bytes of a strip before compression; readers hold one at a time
 
 
-class Header(NamedTuple):
-    """What a TIFF says before its pixels are decoded; sizes are as stored."""
+class Layout(NamedTuple):
+    """How a TIFF stores its picture; sizes are as stored."""
 
     height: int
     width: int
     pages: int  # 1, or 2 for "more than one"; thumbnails and masks do not count
     deep: bool  # 16-bit unsigned samples
+    orientation: int  # 1 to 8, by the tag
+
+
+class Metadata(NamedTuple):
+    """What a TIFF says beside its pixels."""
+
     icc: bytes | None
     exif: bytes | None
     dpi: tuple[float, float] | None
 
 
-def inspect(data: bytes) -> Header:
-    """Read the header of a TIFF or BigTIFF.
+def layout(file: BinaryIO) -> Layout:
+    """Read the tags of a TIFF or BigTIFF that describe its pixels, and no pixels.
 
     Raises NotImplementedError for samples that are neither 1 to 8 nor 16 bits
-    unsigned, and what tifffile raises for damaged data.
+    unsigned and for 16-bit layouts outside grey and RGB with at most one extra
+    sample, and what tifffile raises for damaged data.
     """
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        more = any(not (p.is_reduced or p.is_mask) for p in _others(file))
+    file.seek(0)
+    with tifffile.TiffFile(file) as opened:
+        page = opened.pages.first
+        more = any(not (p.is_reduced or p.is_mask) for p in _others(opened))
         deep = page.bitspersample == 16 and page.sampleformat == 1
         if not deep and (page.bitspersample > 8 or page.sampleformat != 1):
             raise NotImplementedError(
                 f"TIFF samples of {page.bitspersample} bits, format "
                 f"{int(page.sampleformat)}; only unsigned 8 and 16 bits are read"
             )
+        if deep:
+            _check_deep(page)
+        return Layout(
+            height=page.imagelength,
+            width=page.imagewidth,
+            pages=1 + more,
+            deep=deep,
+            orientation=_orientation(page),
+        )
+
+
+def metadata(data: bytes) -> Metadata:
+    """Read the colour profile, the EXIF tags and the resolution of a TIFF.
+
+    Raises what tifffile raises for damaged data.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
         order = tags.byte_order(data)
         directory = tags.parse(data, order, page.offset, big=file.is_bigtiff)
     icc = directory.get(_ICC)
-    return Header(
-        height=page.imagelength,
-        width=page.imagewidth,
-        pages=1 + more,
-        deep=deep,
+    return Metadata(
         icc=icc.raw if isinstance(icc, tags.Entry) else None,
         exif=_exif(directory, order),
         dpi=_resolution(page),
     )
 
 
+def _check_deep(page: tifffile.TiffPage) -> None:
+    """Raises NotImplementedError for 16-bit layouts that `decode16` does not read."""
+    kind, count = int(page.photometric), page.samplesperpixel
+    colours = _COLOURS.get(kind)
+    if colours is None or not colours <= count <= colours + 1:
+        raise NotImplementedError(
+            f"16-bit TIFF of {count} samples, photometric {kind}; "
+            "only grey and RGB, with or without alpha, are read"
+        )
+    if page.compression == _LZW and (page.planarconfig == 2 or count == 2):
+        raise NotImplementedError(
+            "16-bit TIFF with LZW and separate planes or grey with alpha"
+        )
+
+
+def _orientation(page: tifffile.TiffPage) -> int:
+    found = page.tags.get(tags.ORIENTATION)
+    value = int(found.value) if found is not None else 1
+    return value if 1 <= value <= 8 else 1
+
+
 def _others(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    # Pages are read one by one; a stack of thousands is refused after the second.
+    # Pages are read one by one, and no more after a second one: there may be thousands.
     found = []
     for index, page in enumerate(file.pages):
         if index and isinstance(page, tifffile.TiffPage):
@@ -106,30 +150,19 @@ def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
 
 
 def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Decode the first page of a 16-bit TIFF.
+    """Decode the first page of a 16-bit TIFF whose layout `layout` accepts.
 
     Returns (colour, alpha, orientation): colour uint16 (H, W) or (H, W, 3), alpha
     uint16 (H, W) or None, and the orientation 1 to 8 that is still to be applied.
-    Raises NotImplementedError for layouts outside grey and RGB with at most one
-    extra sample, and ValueError for damaged data.
+    Raises ValueError for damaged data.
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         kind, count = int(page.photometric), page.samplesperpixel
-        colours = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}.get(kind)
-        if colours is None or not colours <= count <= colours + 1:
-            raise NotImplementedError(
-                f"16-bit TIFF of {count} samples, photometric {kind}; "
-                "only grey and RGB, with or without alpha, are read"
-            )
-        found = page.tags.get(tags.ORIENTATION)
-        orientation = int(found.value) if found is not None else 1
+        colours = _COLOURS[kind]
+        orientation = _orientation(page)
         size = (page.imagelength, page.imagewidth, count)
         if page.compression == _LZW:
-            if page.planarconfig == 2 or count == 2:
-                raise NotImplementedError(
-                    "16-bit TIFF with LZW and separate planes or grey with alpha"
-                )
             samples, orientation = _decode_lzw(data, size, orientation), 1
         elif page.planarconfig == 2:
             samples = page.asarray().reshape(count, *size[:2]).transpose(1, 2, 0)
@@ -139,8 +172,8 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
     colour = samples[..., 0] if colours == 1 else samples[..., :3]
     if kind == _WHITE_IS_ZERO:
         colour = 65535 - colour
-    # As Pillow does for 8 bits: a fourth sample that is declared to be "unspecified"
-    # is padding; one that is not declared at all is alpha.
+    # As Pillow does for 8 bits: an extra sample declared as "unspecified" is padding,
+    # and one that is not declared at all is alpha.
     if count == colours or extra == [0]:
         return colour, None, orientation
     alpha = samples[..., -1]
@@ -152,7 +185,7 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
 def _decode_lzw(
     data: bytes, size: tuple[int, int, int], orientation: int
 ) -> np.ndarray:
-    # OpenCV has applied the orientation when it returns, and gives BGR.
+    # OpenCV applies the orientation itself, and returns BGR.
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise ValueError("the compressed pixels are damaged")
@@ -166,7 +199,7 @@ def _decode_lzw(
 
 
 def _divide(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    # Multiplied colour c' = c alpha / 65535; where alpha is 0 nothing is known.
+    # Stored colour c' = c alpha / 65535; where alpha is 0 the colour is unknown.
     wide = alpha if colour.ndim == 2 else alpha[..., None]
     whole = (colour.astype(np.uint64) * 65535 + wide // 2) // np.maximum(wide, 1)
     return np.minimum(whole, 65535).astype(np.uint16)
@@ -179,14 +212,14 @@ def encode(
     exif: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> bytes:
-    """Return a TIFF of uint8 or uint16 `samples` (H, W, C).
+    """Return a lossless TIFF of uint8 or uint16 `samples` (H, W, C).
 
-    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha). Lossless. Of `exif` the
-    descriptive tags, the camera settings and the GPS position are kept. Raises
-    ValueError when the EXIF block cannot be read.
+    C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha). The descriptive tags, the
+    camera settings and the GPS position of `exif` are kept. Raises ValueError when the
+    EXIF block cannot be read.
     """
     height, width, count = samples.shape
-    # The file takes the byte order of the EXIF block, whose values are copied as is.
+    # The values of the EXIF block are copied as they are, so its byte order is taken.
     known, order = tags.unpack(exif) if exif else ({}, tags.byte_order(b"II"))
     directory = {tag: value for tag, value in known.items() if tag in _DESCRIPTIVE}
     rows = max(1, _STRIP // (width * count * samples.itemsize))
@@ -226,7 +259,7 @@ def encode(
 
 
 def _differences(rows: np.ndarray, order: tags.Order) -> bytes:
-    # Unsigned arithmetic wraps round, which is what the format asks for.
+    # Unsigned arithmetic wraps around, as the format requires.
     result = rows.copy()
     result[:, 1:] -= rows[:, :-1]
     return result.astype(result.dtype.newbyteorder(order)).tobytes()

@@ -1,10 +1,9 @@
-"""From a `Picture` to the bytes of a file, and onto the disk in one step."""
+"""From a `Picture` to the bytes of a file, and to the disk, whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import os
-import secrets
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from PIL import Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import png16, tiff
+from deblurgan_tf.images import png, tiff
 from deblurgan_tf.images.picture import FORMATS, Picture
+from deblurgan_tf.storage.atomic import write_bytes
 
 _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 
@@ -23,9 +23,9 @@ _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 def write(path: str | os.PathLike[str], picture: Picture) -> None:
     """Write a picture file of `picture.format`, whole or not at all.
 
-    Raises PictureError when the file name's ending stands for another format or the
-    format cannot hold the picture (see `encode`), and OSError when the disk refuses;
-    a file that was there before then stays as it was.
+    Raises PictureError when the ending of the file name stands for another format, or
+    when the format cannot hold the picture (see `encode`). Raises OSError when the disk
+    refuses; a file that was there before then stays as it was.
     """
     target = Path(path)
     if FORMATS.get(target.suffix.lower()) != picture.format:
@@ -38,21 +38,14 @@ def write(path: str | os.PathLike[str], picture: Picture) -> None:
         data = encode(picture)
     except PictureError as error:
         raise PictureError(f"{target}: {error}") from error
-    # In the same folder, for only there can it take the other's place in one step.
-    partial = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(partial, "xb") as file:
-            file.write(data)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(target, data)
 
 
 def encode(picture: Picture) -> bytes:
     """Return the bytes of a picture file of `picture.format`.
 
     Raises PictureError when the format cannot hold what the picture has: 16 bits,
-    alpha, a colour profile, EXIF, or its size.
+    alpha, a colour profile, EXIF, or so many pixels.
     """
     kind, deep = picture.format, picture.pixels.dtype == np.uint16
     refused = {
@@ -73,7 +66,7 @@ def encode(picture: Picture) -> bytes:
             return tiff.encode(samples, icc=icc, exif=exif, dpi=dpi)
         if deep:
             inner = tags.body(exif) if exif else None
-            return png16.encode(samples, icc=icc, exif=inner, dpi=dpi)
+            return png.encode(samples, icc=icc, exif=inner, dpi=dpi)
         if kind == "BMP" and picture.alpha is not None:
             return _bmp_with_alpha(picture)
         out = io.BytesIO()
@@ -90,10 +83,10 @@ def _samples(picture: Picture) -> np.ndarray:
     colour = picture.pixels
     if picture.grey:
         luma = np.empty(colour.shape[:2], colour.dtype)
-        # In parts: the sums take four times the memory of the pixels.
+        # In parts, because the sums take four times the memory of the pixels.
         for top in range(0, len(colour), 256):
             part = colour[top : top + 256].astype(np.uint32)
-            # The sum stays below 2**32, and equal channels come out as they are.
+            # The sum stays below 2**32, and equal channels keep their value.
             luma[top : top + 256] = (part @ _LUMA + 32768) >> 16
         colour = luma[..., None]
     if picture.alpha is not None:
@@ -110,7 +103,7 @@ def _options(picture: Picture) -> dict[str, Any]:
     if picture.dpi is not None:
         options["dpi"] = picture.dpi
     if picture.format == "WEBP":
-        # "exact" keeps the colours below transparent pixels.
+        # "exact" keeps the colours of transparent pixels.
         options |= {"lossless": picture.lossless, "quality": 95, "exact": True}
     if picture.format == "JPEG":
         if picture.jpeg is None:
@@ -123,7 +116,7 @@ def _options(picture: Picture) -> dict[str, Any]:
 
 
 def _bmp_with_alpha(picture: Picture) -> bytes:
-    # Pillow writes a header without masks, whose fourth byte readers take as padding.
+    # Pillow writes no masks into the header: readers would take alpha for padding.
     height, width = picture.pixels.shape[:2]
     x, y = (round(value / 0.0254) for value in picture.dpi or (0, 0))
     alpha = np.asarray(picture.alpha)[..., None]

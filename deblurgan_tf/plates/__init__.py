@@ -1,1 +1,1 @@
-"""Number plates in pictures: where they are (`boxes`, `detection`), what they say."""
+"""Number plates in pictures: their boxes, finding them and reading them."""

@@ -1,4 +1,4 @@
-"""Where plates are: rectangles in a picture, and how they overlap, merge and grow."""
+"""Boxes of number plates: how they are written, overlap, merge and grow."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import numpy as np
 
 from deblurgan_tf.errors import UsageError
 
-# Two rows of text are one plate where they lie one under the other: the measures are
-# those of two-line plates (motorbikes, Vietnam), with room for blur.
-ROW_HEIGHTS = 1.7  # the taller row over the lower one, at most
-ROW_OVERLAP = 0.6  # of the narrower row's width, at least
-ROW_GAP = 0.4  # of the lower row's height, at most; rows may touch or overlap
+# Two rows of text, one below the other, are one plate. The limits are those of two-line
+# plates (motorcycles, Vietnam), with some tolerance for blur.
+ROW_HEIGHTS = 1.7  # the larger of the two heights over the smaller one, at most
+ROW_OVERLAP = 0.6  # shared width over the width of the narrower row, at least
+ROW_GAP = 0.4  # the gap over the smaller height, at most; negative where rows overlap
 TWO_LINE_ASPECT = (0.8, 2.2)  # width over height of both rows together
 
 
 class Box(NamedTuple):
-    """Columns x to x + width - 1, rows y to y + height - 1 of a picture."""
+    """A rectangle of whole pixels; (x, y) is its top left pixel.
+
+    It holds the columns x to x + width - 1 and the rows y to y + height - 1.
+    """
 
     x: int
     y: int
@@ -26,19 +29,19 @@ class Box(NamedTuple):
     height: int
 
     def cut(self, pixels: np.ndarray) -> np.ndarray:
-        """The box's part of pixels (H, W, ...): a view, (height, width, ...)."""
+        """The part of pixels (H, W, ...) in the box: a view, (height, width, ...)."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
 class FoundPlate(NamedTuple):
-    """A place that looks like a plate, and how much, in (0, 1]."""
+    """A box that looks like a plate, and the detector's score in (0, 1]."""
 
     box: Box
     score: float
 
 
 def parse_box(text: str) -> Box:
-    """`"x,y,w,h"` in whole pixels -> Box; UsageError says what is wrong with it."""
+    """`"x,y,w,h"` in whole pixels -> Box. Raises UsageError for other texts."""
     parts = text.split(",")
     try:
         x, y, width, height = (int(part) for part in parts)
@@ -54,7 +57,7 @@ def parse_box(text: str) -> Box:
 
 
 def check_inside(box: Box, height: int, width: int) -> None:
-    """Raises UsageError unless the box lies wholly in a picture of this size."""
+    """Raises UsageError unless all of the box lies in a picture of this size."""
     inside = 0 <= box.x < box.x + box.width <= width
     inside = inside and 0 <= box.y < box.y + box.height <= height
     if not inside:
@@ -65,9 +68,10 @@ def check_inside(box: Box, height: int, width: int) -> None:
 
 
 def grow(box: Box, columns: float, rows: float, height: int, width: int) -> Box:
-    """The box with so many pixels more on each side, cut at the picture's edges.
+    """The box with more pixels on each side, but inside the picture.
 
-    height, width: of the picture. Negative values shrink; a pixel always remains.
+    columns, rows: pixels to add at left and right, at top and bottom; negative ones
+    shrink the box, to one pixel at least. height, width: of the picture.
     """
     x0 = min(max(round(box.x - columns), 0), width - 1)
     y0 = min(max(round(box.y - rows), 0), height - 1)
@@ -77,7 +81,7 @@ def grow(box: Box, columns: float, rows: float, height: int, width: int) -> Box:
 
 
 def overlap(one: Box, other: Box) -> int:
-    """Pixels that both boxes hold."""
+    """The number of pixels that lie in both boxes."""
     columns = _shared(one.x, one.width, other.x, other.width)
     rows = _shared(one.y, one.height, other.y, other.height)
     return max(columns, 0) * max(rows, 0)
@@ -90,10 +94,10 @@ def iou(one: Box, other: Box) -> float:
 
 
 def distinct(plates: Iterable[FoundPlate], share: float = 0.5) -> list[FoundPlate]:
-    """The best of the plates that are one place, best first.
+    """Removes plates that overlap a better one; best first.
 
-    Two are one place where they share more than `share` of the smaller one. The order
-    is total (score, then box), so that the result does not depend on the input's order.
+    Two overlap when they share more than `share` of the area of the smaller one. Plates
+    are ordered by score, then by box, so the order of the input does not matter.
     """
     kept: list[FoundPlate] = []
     for plate in sorted(plates, key=lambda plate: (-plate.score, plate.box)):
@@ -108,9 +112,10 @@ def distinct(plates: Iterable[FoundPlate], share: float = 0.5) -> list[FoundPlat
 
 
 def merge_rows(rows: Iterable[FoundPlate]) -> list[FoundPlate]:
-    """Rows of text that form a two-line plate become one box with the lower score.
+    """Merges two rows of text that form a plate into one box with the lower score.
 
-    Each row is used once; the others stay as they are. Order: top to bottom.
+    Each row is used once; other rows stay as they are. The result goes from top to
+    bottom.
     """
     rest = sorted(rows, key=lambda row: (row.box.y, row.box.x))
     merged: list[FoundPlate] = []
@@ -126,7 +131,7 @@ def merge_rows(rows: Iterable[FoundPlate]) -> list[FoundPlate]:
 
 
 def union(one: Box, other: Box) -> Box:
-    """The smallest box that holds both."""
+    """The smallest box that contains both."""
     x, y = min(one.x, other.x), min(one.y, other.y)
     right = max(one.x + one.width, other.x + other.width)
     bottom = max(one.y + one.height, other.y + other.height)
@@ -136,7 +141,7 @@ def union(one: Box, other: Box) -> Box:
 def two_rows(upper: Box, lower: Box) -> bool:
     """Whether two boxes are the two rows of one plate, `upper` above `lower`."""
     low, high = sorted((upper.height, lower.height))
-    # Less than nothing shared is a gap. More than half a row shared is one row.
+    # A negative shared height is a gap. Rows that share more than half are one row.
     gap = -_shared(upper.y, upper.height, lower.y, lower.height)
     both = union(upper, lower)
     return (
@@ -150,6 +155,6 @@ def two_rows(upper: Box, lower: Box) -> bool:
 
 
 def _shared(start: int, length: int, other_start: int, other_length: int) -> int:
-    """Length that two stretches share; negative is the gap between them."""
+    """Length that two intervals share; a negative value is the gap between them."""
     end = min(start + length, other_start + other_length)
     return end - max(start, other_start)

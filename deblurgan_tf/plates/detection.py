@@ -1,8 +1,8 @@
 """Find number plates in a photo and read them, with the OCR of the extra `ocr`.
 
-The text detector of RapidOCR (PP-OCR, models in its wheel) was chosen by measurement:
-experiments/plate_detection has the table and what it was compared with. Rows of text
-become plates by their shape; what is legible and is no plate's text is dropped.
+RapidOCR (PP-OCR; its models are in its wheel) detects rows of text. It was chosen by
+measurement; experiments/plate_detection has the table. Rows with the shape of a plate
+become plates, unless they can be read and their text is not that of a plate.
 """
 
 from __future__ import annotations
@@ -24,44 +24,43 @@ from deblurgan_tf.plates.boxes import (
     two_rows,
 )
 
-# The photo is looked at with its longer side at each of these, in pixels, up- or
-# downscaled: small ones show a blurred plate sharper, large ones show small plates.
-# LARGE is added where the photo itself is as large as that. All constants down to
-# LEGIBLE were chosen on the 54 photos of experiments/plate_detection.
+# The photo is scaled so that its longer side has each of these lengths, in pixels. A
+# blurred plate is sharper in a small copy; small plates are found in a large one. LARGE
+# is added for photos that are at least as large. All constants down to LEGIBLE were
+# chosen on the 54 photos of experiments/plate_detection.
 SIDES = (256, 384, 768)
 LARGE = 1536
-THRESHOLD = 0.2  # text probability of a pixel; blurred text is uncertain text
-BOX_THRESHOLD = 0.25  # mean of it over a box
+THRESHOLD = 0.2  # text probability of a pixel, at least; it is low for blurred text
+BOX_THRESHOLD = 0.25  # mean of it over a box, at least
 ROW_ASPECT = (1.2, 8.0)  # width over height of a row of text
 PLATE_ASPECT = (1.8, 8.0)  # of a plate with one row
-# The detector's boxes are higher than plates (tilted text gets an upright
-# box, blur adds to it); their width is right.
-HEIGHT = 0.8  # of the box's, for plates with one row
-MIN_WIDTH = 16  # pixels of the photo: nothing can be read from less
-LEGIBLE = 0.8  # confidence from which a reading decides whether it is a plate's text
+# The detector's boxes are higher than the plate, because of blur, and because tilted
+# text gets an upright box. Their width is right.
+HEIGHT = 0.8  # height of a plate with one row over that of the detector's box
+MIN_WIDTH = 16  # pixels of the photo: narrower plates cannot be read
+LEGIBLE = 0.8  # from this confidence on, the text decides whether it is a plate
 TEXT_LENGTH = (3, 10)  # characters of a plate's text
-# Lower crops than this may hold two rows of text.
-TWO_LINE_CROP = 2.5
-LEAST_SIDE = 32  # pixels: what the detector needs of a picture
-LONGEST_LINE = 12  # width over height of what is read as a line
+TWO_LINE_CROP = 2.5  # width over height below which a crop may hold two rows of text
+LEAST_SIDE = 32  # pixels: the smallest side that the detector takes
+LONGEST_LINE = 12  # width over height of a crop that is read as a line, at most
 
 INSTALL = "pip install 'deblurgan_tf[ocr]'"
 
 
 class Reading(NamedTuple):
-    """Text of A-Z and 0-9 (empty where none was seen) and its confidence in [0, 1]."""
+    """Text of A-Z and 0-9 (empty if there is none) and its confidence in [0, 1]."""
 
     text: str
     confidence: float
 
 
 def find_plates(pixels: np.ndarray) -> list[FoundPlate]:
-    """Finds number plates, blurred ones too; best first, none twice.
+    """Finds number plates, also blurred ones; each once, best first.
 
-    pixels: uint8 (H, W, 3), RGB, any size. The boxes fit the plates closely; who
-    changes or reads them adds a margin (`plate_boxes.grow`). Measured for plates of 13
-    to 40 % of the photo's width, not for much smaller ones. The same pixels give the
-    same boxes.
+    pixels: uint8 (H, W, 3), RGB, any size. The boxes fit the plates closely; add a
+    margin before you change or read them (`boxes.grow`). Measured for plates of 13 to
+    40 % of the photo's width, not for much smaller ones. The same pixels always give
+    the same boxes.
 
     Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
@@ -85,10 +84,10 @@ def find_plates(pixels: np.ndarray) -> list[FoundPlate]:
 def read_plate(pixels: np.ndarray) -> Reading:
     """Reads a crop that holds one plate: uint8 (H, W, 3), RGB.
 
-    Recognition only, as one line of text. A crop less than 2.5 times as wide as high
-    may hold two lines: there the text detector looks for two rows of about one height,
-    one above the other, and they are read from top to bottom; the confidence is the
-    lower one. A state's name or a slogan is lower than the number, and is no row.
+    The crop is read as one line of text. A crop less than 2.5 times as wide as high may
+    hold two lines. There the text detector looks for two rows of similar height, one
+    above the other. They are read from top to bottom, and the lower confidence counts.
+    The name of a state or a slogan is smaller than the number and is not such a row.
 
     Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
@@ -107,23 +106,23 @@ def read_plate(pixels: np.ndarray) -> Reading:
 
 
 def plate_text(text: str) -> str:
-    """What counts of a reading: capitals, A-Z and 0-9 of ASCII only."""
+    """A text in capitals, with A-Z and 0-9 only; other characters are dropped."""
     return "".join(
         letter for letter in text.upper() if letter.isascii() and letter.isalnum()
     )
 
 
 def plate_like(text: str) -> bool:
-    """Whether a text of A-Z and 0-9 could be a plate's: its length, and a digit."""
+    """Whether a text of A-Z and 0-9 may be a plate's: by its length and a digit."""
     return TEXT_LENGTH[0] <= len(text) <= TEXT_LENGTH[1] and any(
         letter.isdigit() for letter in text
     )
 
 
 def _rows(pixels: np.ndarray, scale: float) -> list[FoundPlate]:
-    """Rows of text of the shape of a plate's, found in the picture at this scale.
+    """Rows of text with the shape of a plate's row, in the picture at this scale.
 
-    The boxes are upright and in pixels of the picture itself.
+    The boxes are upright, in pixels of the picture itself.
     """
     height, width = pixels.shape[:2]
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -134,7 +133,7 @@ def _rows(pixels: np.ndarray, scale: float) -> list[FoundPlate]:
         return []
     rows = []
     for corners, score in zip(result.boxes, result.scores, strict=True):
-        # The same factor as the picture's, not `scale`: the size is rounded.
+        # Not `scale`: the size of the scaled picture is rounded.
         corners = corners * [width / size[0], height / size[1]]
         x0, y0 = np.floor(corners.min(axis=0)).astype(int).tolist()
         x1, y1 = np.ceil(corners.max(axis=0)).astype(int).tolist()
@@ -145,25 +144,25 @@ def _rows(pixels: np.ndarray, scale: float) -> list[FoundPlate]:
 
 
 def _may_be_plate(pixels: np.ndarray, box: Box) -> bool:
-    """False where other text than a plate's is legible: blurred text may be a plate."""
+    """False if the box holds other text; text that cannot be read may be a plate."""
     text, confidence = read_plate(box.cut(pixels))
     return confidence < LEGIBLE or plate_like(text)
 
 
 def _recognise(pixels: np.ndarray) -> Reading:
-    """The picture as one line of text."""
+    """Reads the picture as one line of text."""
     line = _padded(pixels, math.ceil(max(pixels.shape[:2]) / LONGEST_LINE))
     result = _engine()(line[..., ::-1], use_det=False, use_cls=False, use_rec=True)
     text = plate_text("".join(result.txts or ()))
-    # The confidence of a text of which nothing counts is the confidence in nothing.
+    # Without a text there is nothing to be confident of.
     return Reading(text, float(result.scores[0]) if text else 0.0)
 
 
 def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
     """Repeats the last row and column until both sides have so many pixels.
 
-    The OCR would enlarge a thin picture until its short side is long enough: a strip
-    of 1x300 becomes 30x9000 and takes minutes.
+    Otherwise the OCR enlarges a thin picture until its shorter side is long enough: a
+    strip of 1x300 pixels becomes 30x9000 and takes minutes.
     """
     rows, columns = (max(side - length, 0) for length in pixels.shape[:2])
     if rows == columns == 0:
@@ -173,7 +172,7 @@ def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
 
 @functools.cache
 def _engine() -> Any:
-    """The OCR, loaded once in a process."""
+    """The OCR, loaded once per process."""
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
@@ -184,7 +183,7 @@ def _engine() -> Any:
     return RapidOCR(
         params={
             "Global.log_level": "error",
-            "Det.limit_side_len": LEAST_SIDE,  # no scaling of its own: SIDES are ours
+            "Det.limit_side_len": LEAST_SIDE,  # it does not scale; `_rows` does
             "Det.thresh": THRESHOLD,
             "Det.box_thresh": BOX_THRESHOLD,
         }

@@ -1,1 +1,1 @@
-"""Restore files: pictures, number plates in them and videos, from input to output."""
+"""Restore files: pictures, the number plates in them, and videos."""

@@ -1,4 +1,4 @@
-"""What a command was given, as files: each with the place where its result goes."""
+"""The inputs of a command as files, each with the place where its result goes."""
 
 from __future__ import annotations
 
@@ -12,59 +12,80 @@ from deblurgan_tf.errors import UsageError
 
 
 class Job(NamedTuple):
+    """A picture or video, and the file that its result is written to."""
+
     source: Path
     target: Path
 
     @property
     def is_video(self) -> bool:
+        """By the ending of its name."""
         return self.source.suffix.lower() in video.SUFFIXES
 
 
 def gather(
     inputs: Iterable[str], output: Path, listed: Iterable[str] = ()
 ) -> list[Job]:
-    """Files, folders, patterns and "-" -> files and where their results go.
+    """Lists the files of the inputs and where their results go.
 
-    A file goes to output/NAME; what lies in a folder keeps its path below the folder.
-    "-" stands for the paths in `listed`, one a line. In folders only pictures and
-    videos count, by their endings, hidden ones and what lies in `output` left out. A
-    file that does not exist is a job too: it fails when its turn comes, and the others
-    do not.
+    inputs: files, folders, patterns, and "-" for the paths in `listed`, one a line. The
+    result of a file is output/NAME; a file in a folder keeps its path below the
+    folder. In folders only pictures and videos count, by their endings; hidden files
+    and what lies in `output` are left out. A file that does not exist is listed too:
+    it fails later, and the others are restored.
 
-    Raises UsageError where two inputs have one target, a target is itself an input,
-    or there is no input at all.
+    Raises UsageError where two inputs have one target, a target is itself an input, a
+    name cannot be used, or there is no input at all.
     """
+    try:
+        jobs = _jobs(_files(inputs, output, listed), output)
+    # A link to itself, a name that is too long, a folder that may not be entered.
+    except OSError as error:
+        raise UsageError(f"{error}; leave it out") from error
+    if not jobs:
+        raise UsageError("the inputs hold no pictures or videos; give files or folders")
+    return jobs
+
+
+def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
+    """Files and their places below the output -> jobs; raises as `gather`."""
     jobs: dict[Path, Job] = {}
-    for source, place in _files(inputs, output, listed):
+    for source, place in files:
         job = Job(source, output / place)
         other = jobs.setdefault(job.target, job)
-        if other.source.resolve() != source.resolve():
+        if _resolved(other.source) != _resolved(source):
             raise UsageError(
                 f"{other.source} and {source} would both be written to {job.target}; "
                 "give them to two commands with different --output, or give the "
                 "folder that holds them, whose structure is kept"
             )
-    sources = {job.source.resolve() for job in jobs.values()}
+    sources = {_resolved(job.source) for job in jobs.values()}
     for job in jobs.values():
-        if job.target.resolve() in sources:
+        if _resolved(job.target) in sources:
             raise UsageError(
                 f"{job.target} is an input and would be overwritten by a result; "
                 "choose another --output"
             )
-    if not jobs:
-        raise UsageError("the inputs hold no pictures or videos; give files or folders")
     return list(jobs.values())
+
+
+def _resolved(path: Path) -> Path:
+    """`Path.resolve`, which raises RuntimeError for a link to itself before 3.13."""
+    try:
+        return path.resolve()
+    except RuntimeError as error:
+        raise UsageError(f"{path}: a link to itself; leave it out") from error
 
 
 def _files(
     inputs: Iterable[str], output: Path, listed: Iterable[str], found: bool = False
 ) -> Iterator[tuple[Path, Path]]:
-    """(file, its place below the output)
+    """Yields (file, the place of its result below the output).
 
-    found: the inputs come from a list or a pattern, not from the person; what lies in
-    the output is then a result of an earlier run.
+    found: the inputs were found by a list or a pattern, not given one by one. What lies
+    in the output is then the result of an earlier run, and left out.
     """
-    results = output.resolve()
+    results = _resolved(output)
     found = found and not Path.cwd().is_relative_to(results)
     for text in inputs:
         if text == "-":
@@ -75,18 +96,18 @@ def _files(
         path = Path(text)
         if path.is_dir():
             # Results of an earlier run may lie below the folder that is restored.
-            root = path.resolve()
+            root = _resolved(path)
             below = results != root and results.is_relative_to(root)
             for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
-                if not (below and file.resolve().is_relative_to(results)):
+                if not (below and _resolved(file).is_relative_to(results)):
                     yield file, file.relative_to(path)
-        elif found and path.resolve().is_relative_to(results):
+        elif found and _resolved(path).is_relative_to(results):
             continue
         elif not path.exists() and glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))
             if matches:
                 yield from _files(matches, output, (), found=True)
-            else:  # it goes on as a name, and fails as one
+            else:  # taken as a file's name; it fails as one
                 yield path, Path(path.name)
         else:
             yield path, Path(path.name)

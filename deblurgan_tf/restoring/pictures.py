@@ -1,4 +1,4 @@
-"""One picture or video: the whole of it restored, or its number plates alone."""
+"""One picture or video: all of it restored, or its number plates alone."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from deblurgan_tf import images
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.inputs import Job
-from deblurgan_tf.restoring.pipeline import Outcome, failed
+from deblurgan_tf.restoring.outcomes import Outcome, failed
 from deblurgan_tf.restoring.video import restore_video
 
-if TYPE_CHECKING:  # it imports TensorFlow, which --help does without
+if TYPE_CHECKING:  # they import TensorFlow and the OCR's needs, which take seconds
     from deblurgan_tf.inference.restorer import Restorer
     from deblurgan_tf.restoring.plates import RestoredPlate
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """What to do with each input.
+    """How each input is restored.
 
+    output: the folder of the results; the crops of plates are written below it.
     plates: restore the plates only: those in `boxes`, or all that are found.
-    read: tell the text of each plate before and after.
-    output: the folder below which each plate's crops are written.
+    read: read the text of each plate before and after.
     """
 
     restorer: Restorer
@@ -40,7 +40,11 @@ class Restoration:
     def picture(
         self, pixels: np.ndarray, outcome: Outcome, on_part: Callable[[float], object]
     ) -> np.ndarray:
-        """uint8 or uint16 (H, W, 3) -> the same; fills in `outcome.extra`."""
+        """Restores uint8 or uint16 pixels (H, W, 3); to the same.
+
+        Adds tiles or plates to `outcome.extra`. on_part: called with the part that is
+        done, in [0, 1].
+        """
         if not self.plates:
             plan = self.restorer.plan(*pixels.shape[:2])
             outcome.extra["tiles"] = plan.as_dict()
@@ -54,7 +58,7 @@ class Restoration:
         return restored
 
     def video(self, job: Job, on_part: Callable[[float], object]) -> Outcome:
-        """Restores a video frame by frame; whatever fails is told in the outcome."""
+        """Restores a video frame by frame; an error of any kind is in the outcome."""
         outcome = Outcome(job)
         begun = time.perf_counter()
         seen: list[dict[str, Any]] = []
@@ -75,7 +79,7 @@ class Restoration:
 
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            told = restore_video(job.source, job.target, restore, on_frame)
+            report = restore_video(job.source, job.target, restore, on_frame)
         except OSError as error:
             why = f"{job.target}: cannot be written ({error.strerror or error}); check "
             return failed(outcome, VideoError(f"{why}the folder and the disk"))
@@ -84,12 +88,12 @@ class Restoration:
         finally:
             outcome.seconds = time.perf_counter() - begun
         outcome.status = "restored"
-        outcome.size = (told.size[1], told.size[0])
+        outcome.size = (report.size[1], report.size[0])
         outcome.extra = {
-            "frames": told.frames,
-            "broken_frames": list(told.broken),
-            "codec": told.codec,
-            "left_out": list(told.left_out),
+            "frames": report.frames,
+            "broken_frames": list(report.broken),
+            "codec": report.codec,
+            "left_out": list(report.left_out),
         }
         if self.plates:
             outcome.extra["plates"] = seen
@@ -121,15 +125,15 @@ class Restoration:
 
 
 def _as_dict(plate: RestoredPlate) -> dict[str, Any]:
-    told: dict[str, Any] = {"box": list(plate.box), "score": _rounded(plate.score)}
+    fields: dict[str, Any] = {"box": list(plate.box), "score": _rounded(plate.score)}
     if plate.text_before is not None:
-        told |= {
+        fields |= {
             "text_before": plate.text_before,
             "confidence_before": _rounded(plate.confidence_before),
             "text_after": plate.text_after,
             "confidence_after": _rounded(plate.confidence_after),
         }
-    return told
+    return fields
 
 
 def _rounded(value: float | None) -> float | None:

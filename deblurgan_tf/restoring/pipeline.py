@@ -1,13 +1,15 @@
-"""Pictures in, pictures out: decode the next and encode the last while one is restored.
+"""Pictures in, pictures out: decoding, restoring and encoding overlap.
 
-A thread decodes ahead, two encode behind; Pillow, OpenCV and TensorFlow all let the
-others run meanwhile. How many pixels are in memory at a time is bounded: two small
-pictures overlap, a huge one is alone.
+One thread decodes the next pictures while the caller's thread restores the current
+one, and two more threads encode and write the pictures before it. Pillow, OpenCV and
+TensorFlow release Python's lock, so that the threads really run side by side. At most
+`WAITING` pictures are decoded ahead, and about as many wait to be written. `Budget`
+bounds the pixels in memory: small pictures overlap, a huge one is alone. A picture that
+fails becomes an `Outcome` with its error, and the next one follows.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,96 +20,46 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import PictureError, UsageError, VideoError
+from deblurgan_tf.errors import PictureError
+from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.restoring.outcomes import Outcome, failed
 
-PIXELS_IN_FLIGHT = 40_000_000
-WAITING = 3  # pictures decoded ahead, and pictures to be written, at most
+PIXELS_IN_MEMORY = 40_000_000
+"""Pixels of the pictures that are in memory at a time; see `Budget`."""
+WAITING = 3
+"""Pictures that are decoded ahead, and that wait to be written, at most."""
 
+Restore = Callable[[np.ndarray, Outcome], np.ndarray]
+"""(pixels (H, W, 3), outcome) -> restored pixels of the same shape and type.
 
-@dataclass
-class Outcome:
-    """What became of one input; `as_dict` is a line of the report."""
-
-    job: Job
-    status: str = "failed"
-    size: tuple[int, int] | None = None  # height, width, upright
-    seconds: float = 0.0
-    error: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "input": str(self.job.source),
-            "output": None if self.status == "failed" else str(self.job.target),
-            "status": self.status,
-            "size": None if self.size is None else list(self.size),
-            "seconds": round(self.seconds, 3),
-            "error": self.error,
-            **self.extra,
-        }
-
-
-class Stopped(RuntimeError):
-    """The pipeline was closed while a thread waited."""
-
-
-class Budget:
-    """Lets pictures in as long as their pixels fit; one picture alone always fits."""
-
-    def __init__(self, limit: int):
-        self.limit = limit
-        self.used = 0
-        self.closed = False
-        self.changed = threading.Condition()
-
-    def take(self, pixels: int) -> None:
-        def fits() -> bool:
-            return self.closed or not self.used or self.used + pixels <= self.limit
-
-        with self.changed:
-            self.changed.wait_for(fits)
-            if self.closed:
-                raise Stopped
-            self.used += pixels
-
-    def give(self, pixels: int) -> None:
-        with self.changed:
-            self.used -= pixels
-            self.changed.notify_all()
-
-    def close(self) -> None:
-        with self.changed:
-            self.closed = True
-            self.changed.notify_all()
+It may add fields to `outcome.extra`.
+"""
 
 
 class _Loaded(NamedTuple):
     picture: images.Picture
-    area: int  # its share of the budget
-    seconds: float
-
-
-Restore = Callable[[np.ndarray, Outcome], np.ndarray]
+    area: int  # pixels, which the budget counts
+    seconds: float  # that decoding took
 
 
 class Pipeline:
-    """Decodes the jobs' pictures from the moment it is made; `outcomes` does the rest.
+    """Decodes the pictures of the jobs from the start; `outcomes` does the rest.
 
-    A context manager: leaving it stops the threads, whole files only on the disk.
+    A context manager. Leaving it, also early, stops the threads; every file on the disk
+    is then whole.
     """
 
-    def __init__(self, jobs: list[Job]):
+    def __init__(self, jobs: list[Job]) -> None:
         self.jobs = deque(jobs)
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
-        self.budget = Budget(PIXELS_IN_FLIGHT)
+        self.budget = Budget(PIXELS_IN_MEMORY)
         self.decoder = ThreadPoolExecutor(1, "decode")
         self.encoder = ThreadPoolExecutor(2, "encode")
         self._decode_ahead()
@@ -121,37 +73,36 @@ class Pipeline:
         self.encoder.shutdown(cancel_futures=True)
 
     def outcomes(self, restore: Restore) -> Iterator[Outcome]:
-        """Restores picture after picture; yields what became of each, once known.
+        """Restores one picture after the other; yields each outcome once it is known.
 
-        restore: pixels (H, W, 3), and the outcome, whose `extra` it may fill in -> the
-        same shape and type. Whatever it raises, that picture failed and the next has
-        its turn.
+        When `restore` raises an Exception, this picture has failed and the next one
+        follows.
         """
-        encoding: set[Future[Outcome]] = set()
+        writing: set[Future[Outcome]] = set()
         while self.ahead:
-            outcome, future = self.ahead.popleft()
+            outcome, decoding = self.ahead.popleft()
             try:
-                encoding.add(self._restored(outcome, future.result(), restore))
+                writing.add(self._restored(outcome, decoding.result(), restore))
             except Exception as error:
                 yield failed(outcome, error)
             # Without this the picture would stay in memory beside the next one.
-            del future
+            del decoding
             self._decode_ahead()
-            # Each that waits to be written holds its pixels: a few are enough.
-            patience = None if len(encoding) > WAITING else 0
-            done = wait(encoding, patience, FIRST_COMPLETED).done
-            encoding -= done
+            # Each picture that waits to be written holds its pixels: a few are enough.
+            patience = None if len(writing) > WAITING else 0
+            done = wait(writing, patience, FIRST_COMPLETED).done
+            writing -= done
             yield from (written.result() for written in done)
-        for written in as_completed(encoding):
+        for written in as_completed(writing):
             yield written.result()
 
     def _decode_ahead(self) -> None:
         while self.jobs and len(self.ahead) < WAITING:
             job = self.jobs.popleft()
-            future = self.decoder.submit(self._load, job)
-            self.ahead.append((Outcome(job), future))
+            self.ahead.append((Outcome(job), self.decoder.submit(self._load, job)))
 
     def _load(self, job: Job) -> _Loaded:
+        """Decodes a picture, in the decoder's thread, once the budget has room."""
         data = images.contents(job.source)
         area = images.area_of(data, str(job.source))
         self.budget.take(area)
@@ -167,13 +118,13 @@ class Pipeline:
     def _restored(
         self, outcome: Outcome, loaded: _Loaded, restore: Restore
     ) -> Future[Outcome]:
-        """Restores now; writes, or reports the failure, in another thread."""
+        """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
         outcome.size = picture.pixels.shape[:2]
         begun = time.perf_counter()
+        failure = None
         try:
             picture = picture.with_pixels(restore(picture.pixels, outcome))
-            failure = None
         except Exception as error:
             failure = error
         outcome.seconds = seconds + time.perf_counter() - begun
@@ -186,11 +137,12 @@ class Pipeline:
         area: int,
         failure: Exception | None,
     ) -> Outcome:
+        """Encodes and writes a picture, in an encoder's thread; frees its budget."""
         begun = time.perf_counter()
         target = outcome.job.target
         try:
             if failure is not None:
-                raise failure
+                raise failure  # an OSError, for example, of a plate's crop
             target.parent.mkdir(parents=True, exist_ok=True)
             images.write(target, picture)
         except OSError as error:
@@ -205,25 +157,11 @@ class Pipeline:
         return outcome
 
 
-def failed(outcome: Outcome, error: Exception) -> Outcome:
-    """Any error at all is this picture's failure: a folder must not die of one file."""
-    text = str(error)
-    name = str(outcome.job.source)
-    if isinstance(error, MemoryError):
-        text = "not enough memory; make the picture smaller or free some"
-    elif not isinstance(error, PictureError | VideoError | UsageError):
-        text = f"{type(error).__name__}: {text}"
-    named = name in text or str(outcome.job.target) in text
-    outcome.error = text if named else f"{name}: {text}"
-    outcome.status = "failed"
-    return outcome
-
-
 def check_name(path: Path, picture: images.Picture) -> None:
     """Raises PictureError where the result could not keep both format and name.
 
-    A PNG called .jpg cannot: a result of another name would break scripts, and one of
-    another format is a lie.
+    A PNG called .jpg cannot: a result of another name would break scripts, and the
+    name of a result in another format would be wrong.
     """
     ending = path.suffix.lower()
     if images.FORMATS.get(ending) == picture.format:

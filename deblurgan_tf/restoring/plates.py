@@ -1,6 +1,6 @@
-"""Restore the plates of a photo, each at the size the model knows, nothing else.
+"""Restore the number plates of a photo, each at a size that the model knows.
 
-Every pixel outside the plates' boxes stays as it is, to the bit.
+Every pixel outside the boxes of the plates stays exactly as it is.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ from deblurgan_tf import images
 from deblurgan_tf.plates.boxes import Box, check_inside, grow
 from deblurgan_tf.plates.detection import find_plates, read_plate
 
-# ResNets for plates are trained on frames of 64x128 with plates of about 90 % of it. A
-# plate is brought to a width in this range (pixels; a plate less than twice as wide
-# as high to half of it in height); inside the range nothing is resampled. Wider is
-# better for weak blur, narrower for strong blur (experiments/plate_detection has the
-# table).
+# ResNets for plates are trained on pictures of 64x128 that a plate fills to about 90 %.
+# So a plate is scaled to a width in this range, in pixels; one that is less than twice
+# as wide as high is scaled to half of it in height. A plate inside the range is not
+# resampled. Wider is better for weak blur, narrower for strong blur; the table is in
+# experiments/plate_detection.
 WORK_WIDTH = (110, 150)
-# The same for a model that finds kernels, in sides of its largest kernel: 171 to 280
-# pixels for kernels of 57.
+# The same range for a model that estimates kernels, in sides of its largest kernel: 171
+# to 280 pixels for kernels of 57 pixels.
 WORK_WIDTH_IN_KERNELS = (3.0, 4.9)
-# Found boxes are close to the plate: they are enlarged by these parts of their width
-# and height on each side, so that the soft edge lies off the text. Boxes given by hand
-# are taken as they are.
+# Boxes that were found fit the plate closely. They are enlarged on each side by these
+# fractions of their width and height, so that the soft edge lies outside the text.
+# Boxes given by hand stay as they are.
 GROWTH = (0.06, 0.2)
-# Surroundings that the model sees beside the box, as a part of the work width: blur
-# carries light across the box's edge.
+# What the model sees around the box on each side, as a fraction of the work width: blur
+# carries light across the edge of the box.
 CONTEXT = 0.15
-# A model that finds kernels finds better ones where it sees more.
+# A model that estimates kernels finds better ones where it sees more.
 CONTEXT_FOR_KERNELS = 0.6
-FEATHER = 0.12  # of the box's shorter side: how wide the soft edge is, inside the box
+FEATHER = 0.12  # width of the soft edge, inside the box, over the box's shorter side
 
 
 class Restorer(Protocol):
+    """What restores pixels: `inference.restorer.Restorer`, or a test's stand-in."""
+
     kernel: int | None
-    """Side of the largest kernel that the model finds, pixels; None: it finds none."""
+    """Side in pixels of the largest kernel that the model estimates; None if none."""
 
     def restore(self, pixels: np.ndarray) -> np.ndarray:
-        """Restores (H, W, 3) of uint8 or uint16; the result has its size and type."""
+        """Restores uint8 or uint16 (H, W, 3); the result has the same size and type."""
 
 
 class RestoredPlate(NamedTuple):
@@ -104,7 +106,8 @@ def restore_plates(
         before = box.cut(pixels).copy()
         paste(result, box, restore_box(restorer, pixels, box))
         after = box.cut(result).copy()
-        texts: tuple = (None, None, None, None)
+        texts: tuple[str | None, str | None, float | None, float | None]
+        texts = (None, None, None, None)
         if read:
             was, now = read_plate(_eight_bits(before)), read_plate(_eight_bits(after))
             texts = (was.text, now.text, was.confidence, now.confidence)
@@ -113,11 +116,12 @@ def restore_plates(
 
 
 def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
-    """The box's part, restored at work size: float32 (box.height, box.width, 3).
+    """The pixels of a box, restored at work size: float32 (box.height, box.width, 3).
 
-    What the model changed is scaled back and added to the original, so that a plate
-    that was reduced keeps its finer detail, and a model that changes nothing gives the
-    original exactly. The values may leave the range of the pixels a little.
+    Only the change that the model made is scaled back; it is added to the original. So
+    a plate that was downsampled keeps its finer detail, and a model that changes
+    nothing gives exactly the original. Values may lie slightly outside the range of
+    the pixels. Raises ValueError when the restorer changes size or type.
     """
     widths = work_widths(restorer.kernel)
     scale = work_scale(box, widths)
@@ -142,22 +146,26 @@ def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
 
 
 def work_widths(kernel: int | None) -> tuple[float, float]:
-    """The narrowest and the widest plate for a model whose largest kernel is this."""
+    """The narrowest and the widest plate that a model works on, in pixels.
+
+    kernel: side in pixels of the largest kernel that it estimates; None if none.
+    """
     if kernel is None:
         return WORK_WIDTH
     return WORK_WIDTH_IN_KERNELS[0] * kernel, WORK_WIDTH_IN_KERNELS[1] * kernel
 
 
 def work_scale(box: Box, widths: tuple[float, float]) -> float:
-    """By what a box is scaled for the model: 1 where it has a fitting size."""
+    """The factor by which a box is scaled for the model: 1 inside the work widths."""
     size = max(box.width, 2 * box.height)
     return float(np.clip(size, *widths)) / size
 
 
 def paste(pixels: np.ndarray, box: Box, values: np.ndarray) -> None:
-    """Puts values (box.height, box.width, 3) into the box of `pixels`, in place.
+    """Writes values (box.height, box.width, 3) into the box of `pixels`, in place.
 
-    The edge is soft, and lies inside the box. Rounded and clipped to the pixels' type.
+    They are blended in over a soft edge inside the box, rounded, and clipped to the
+    type of the pixels.
     """
     weight = feather(box, *pixels.shape[:2])[..., None]
     old = box.cut(pixels).astype(np.float32)
@@ -168,8 +176,9 @@ def paste(pixels: np.ndarray, box: Box, values: np.ndarray) -> None:
 def feather(box: Box, height: int, width: int) -> np.ndarray:
     """Weights of the new pixels in a box: float32 (box.height, box.width), in (0, 1].
 
-    They rise linearly from the box's edges to 1 over FEATHER of its shorter side. A
-    side of the box on the picture's edge (height, width) has nothing to join: no ramp.
+    They rise linearly to 1 from each side of the box, over FEATHER of its shorter side.
+    A side that lies on the edge of the picture has no ramp. height, width: of the
+    picture.
     """
     ramp = max(FEATHER * min(box.width, box.height), 1.0)
     rows = _ramp(box.y, box.height, height, ramp)

@@ -1,4 +1,4 @@
-"""One pass over a video's packets: decode, restore, encode, copy the rest."""
+"""One pass over the packets of a video: decode, restore, encode, copy the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
 from deblurgan_tf.errors import VideoError
-from deblurgan_tf.training.run_folder import write_atomically
+from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.video.encoding import Encoder
 from deblurgan_tf.video.pixels import Colours, Orientation, display_matrix
 from deblurgan_tf.video.reading import OpenVideo, is_flush, reason
@@ -23,7 +23,7 @@ from deblurgan_tf.video.timeline import Slot, Timeline
 Restore = Callable[[np.ndarray], np.ndarray]
 OnFrame = Callable[[int, int | None], None]
 
-# What a container writes about itself, which is not true of the copy.
+# Metadata that a container writes about itself; it would be wrong in the copy.
 _OWN_KEYS = frozenset(
     {"major_brand", "minor_version", "compatible_brands"}
     | {"encoder", "duration", "alpha_mode"}
@@ -33,7 +33,7 @@ _OWN_KEYS = frozenset(
 def restore_file(
     source: Path, target: Path, restore: Restore, on_frame: OnFrame | None
 ) -> VideoReport:
-    """See `restoring.video.restore_video`."""
+    """Restores a video, see `restoring.video.restore_video`."""
     if source.suffix.lower() != target.suffix.lower():
         raise VideoError(f"{target}: a restored video keeps its ending {source.suffix}")
     begun = time.perf_counter()
@@ -58,9 +58,14 @@ def restore_file(
 
 
 class _Pass:
-    """first: the first whole frame, which stands for all of them."""
+    """The work on one video, and what its report counts.
 
-    def __init__(self, first: VideoFrame, restore: Restore, on_frame: OnFrame | None):
+    first: the first complete frame, whose size, format and rotation all frames have.
+    """
+
+    def __init__(
+        self, first: VideoFrame, restore: Restore, on_frame: OnFrame | None
+    ) -> None:
         self.first = first
         self.restore = restore
         self.on_frame = on_frame
@@ -71,16 +76,17 @@ class _Pass:
         self.broken: list[float] = []
         self.codec = ""
         self.left_out: list[str] = []
-        self._last: np.ndarray | None = None  # the pixels written last, as stored
+        self._last: np.ndarray | None = None  # the last frame written, as stored
 
     def run(self, video: OpenVideo, output: OutputContainer) -> None:
-        # All tracks before the first packet, which the header precedes.
+        """Writes the whole video. Raises VideoError, and what `restore` raises."""
+        # All tracks are added before the first packet: the header comes before it.
         copies: dict[int, Stream] = {}
         for stream in video.container.streams:
             if stream.index == video.stream.index:
                 encoder = Encoder(output, video, self.first)
-                _carry_words(stream, encoder.stream)
-                # FFmpeg's own decoders of VP8 and VP9 do not give it.
+                _copy_metadata(stream, encoder.stream)
+                # FFmpeg's own decoders of VP8 and VP9 do not return it.
                 if stream.metadata.get("alpha_mode") == "1":
                     self.left_out.append("alpha channel")
             elif (copy := _copied(output, stream)) is not None:
@@ -104,6 +110,7 @@ class _Pass:
         video.check_length()
 
     def report(self, seconds: float) -> VideoReport:
+        """What was done, in so many seconds."""
         size = self.first.width, self.first.height
         return VideoReport(
             frames=self.frames,
@@ -116,14 +123,19 @@ class _Pass:
         )
 
     def _take(
-        self, video: OpenVideo, packet: Packet, timeline: Timeline, encoder: Encoder
+        self,
+        video: OpenVideo,
+        packet: Packet[Stream],
+        timeline: Timeline,
+        encoder: Encoder,
     ) -> None:
+        """Decodes a packet of the picture track and writes the frames it completes."""
         when = video.shown_at(packet)
         if when is not None and video.makes_frame(packet):
             timeline.sent(when, packet.duration or 0)
         try:
             frames = video.decode(packet)
-        # Its frame stays owed: the timeline misses it when a later one comes.
+        # The timeline finds out that its frame is missing when a later one comes.
         except av.FFmpegError:
             return
         for frame in frames:
@@ -131,7 +143,7 @@ class _Pass:
                 self._write(slot, frame if slot.found else None, encoder)
 
     def _write(self, slot: Slot, frame: VideoFrame | None, encoder: Encoder) -> None:
-        """The frame restored; a damaged one as it is; for none the pixels before."""
+        """Writes the restored frame, a damaged one as it is, or the last one again."""
         if frame is None:
             if self._last is None:
                 self._last = self._restored(self.first)
@@ -155,14 +167,14 @@ class _Pass:
                 f"restore must return uint8 {blurred.shape}; it returned "
                 f"{restored.dtype} {restored.shape}"
             )
-        # Alpha goes around the restoration, unchanged.
+        # The alpha channel stays as it was.
         whole = np.concatenate([restored, upright[..., 3:]], axis=2)
         return self.orientation.stored(whole)
 
 
 def _copied(output: OutputContainer, stream: Stream) -> Stream | None:
-    """A track that takes the packets as they are; None if the container has none."""
-    # Only these muxers write a cover; a data track's codec is known to few.
+    """A new track for the packets as they are; None if the container has none."""
+    # Only these containers take a cover picture, and few know the codec of data.
     cover = bool(stream.disposition & Disposition.attached_pic)
     if stream.type == "data" or (
         cover and output.format.name not in ("mov", "mp4", "ipod")
@@ -172,11 +184,11 @@ def _copied(output: OutputContainer, stream: Stream) -> Stream | None:
         copy = output.add_stream_from_template(stream, opaque=True)
     except ValueError:
         return None
-    _carry_words(stream, copy)
+    _copy_metadata(stream, copy)
     return copy
 
 
-def _carry_words(stream: Stream, copy: Stream) -> None:
+def _copy_metadata(stream: Stream, copy: Stream) -> None:
     copy.metadata.update(_without_own(stream.metadata))
     copy.disposition = stream.disposition
 
@@ -188,15 +200,15 @@ def _without_own(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _options(video: OpenVideo) -> dict[str, str]:
-    """The muxer's options, by what the source is."""
+    """Options of the container, by what the source is."""
     if not video.container.format.name.startswith("mov"):
         return {}
     flags = "+faststart"
-    # Phones' own keys (place, model) are written only on demand.
+    # The keys of phones (place, model) are written only with this flag.
     if any(key.startswith("com.") for key in video.container.metadata):
         flags += "+use_metadata_tags"
     options = {"movflags": flags}
-    # Else the muxer makes a coarse time base finer.
+    # Without it the container may choose a finer time base.
     base = video.stream.time_base
     if base is not None and base.numerator == 1:
         options["video_track_timescale"] = str(base.denominator)

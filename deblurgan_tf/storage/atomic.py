@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, also after a power cut."""
+"""Writes files and folders whole or not at all, even when the power fails."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pathlib import Path
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary name beside `path`, then renames what it wrote.
 
-    `write` makes a file or a folder of the name it gets, which ends as `path` does
-    (Keras and Matplotlib go by the ending). Where it raises, nothing is left and an
-    earlier `path` stays as it was. A file that is replaced keeps its mode.
+    `write` makes a file or a folder with the name that it is given. The name ends as
+    `path` does, because Keras and Matplotlib choose the format by it. When `write`
+    raises, its half-written file is removed and an earlier `path` stays as it was. A
+    new file takes the mode of the file that it replaces.
     """
     temporary = temporary_name(path)
     try:
@@ -31,27 +32,31 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file's bytes, see `write_atomically`."""
+    """Writes a file of these bytes, see `write_atomically`."""
     write_atomically(path, lambda file: file.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8; file names in it may hold bytes that are not."""
+    """Writes a file of this text in UTF-8, see `write_atomically`.
+
+    File names in the text may hold bytes that are not UTF-8; they are written as they
+    are on the disk.
+    """
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def temporary_name(path: Path) -> Path:
-    """A new name in the folder of `path`; it tells which process it belongs to."""
+    """A new hidden name in the folder of `path`, with the number of this process."""
     return path.with_name(
         f".deblurgan-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
     )
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Renames a file or a folder so that `path` survives a power cut.
+    """Renames a file or a folder so that `path` is whole even when the power fails.
 
-    What `temporary` holds is written to the disk before the rename, and the folder that
-    holds the name after it. A folder replaces an empty one only.
+    The contents of `temporary` reach the disk before the rename, and the new name
+    reaches it before this returns. A folder replaces only an empty folder.
     """
     if temporary.is_dir():
         for parent, _, files in os.walk(temporary):
@@ -69,7 +74,7 @@ def move_into_place(temporary: Path, path: Path) -> None:
 def _sync(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on the disk."""
     if os.name != "posix" and path.is_dir():
-        return  # other systems cannot open folders
+        return  # Windows cannot open folders
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

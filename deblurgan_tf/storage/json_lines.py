@@ -1,4 +1,4 @@
-"""Logs of one JSON object a line; a process that was killed may leave half of one."""
+"""Logs with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log; none where it is not there."""
+    """The complete lines of a log; an empty list when there is no such file.
+
+    A process that was killed may leave half a line at the end, which is left out.
+    """
     if not path.exists():
         return []
     lines = []
@@ -16,5 +19,5 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         try:
             lines.append(json.loads(text))
         except json.JSONDecodeError:
-            break  # the last line of a process that was killed while it wrote
+            break
     return lines

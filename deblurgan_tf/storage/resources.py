@@ -1,23 +1,21 @@
-"""Find the files that travel with the code: fonts, weights, experiments' configs."""
+"""Files that belong to the package: fonts, weights, configs of the experiments."""
 
 from importlib.resources import files
 from pathlib import Path
 
 DEFAULT_MODEL = "photos"
-"""The model that restores where none is named: assets/models/photos.keras."""
+"""The model that restores when none is named: assets/models/photos.keras."""
 PLATES_MODEL = "plates"
-"""The same where number plates alone are restored."""
+"""The same when number plates alone are restored: assets/models/plates.keras."""
 
 
 def resource(*parts: str) -> Path:
-    """Path of a file or folder that belongs to the project.
+    """Path of a file or folder that belongs to the package.
 
-    `resource("assets", "fonts", "RG2014C.ttf")` is looked up inside the installed
-    package first (setup.cfg maps `assets` and `experiments` into it), then in the
-    checkout that the package lies in.
-
-    Raises:
-        FileNotFoundError: neither place has it; the message names both.
+    `resource("assets", "fonts", "RG2014C.ttf")` is searched in the installed package
+    first (setup.cfg maps `assets` and `experiments` into it), then in the checkout
+    that holds the package. Raises FileNotFoundError when neither has it; the message
+    names both places.
     """
     places = [
         Path(str(files("deblurgan_tf").joinpath(*parts))),

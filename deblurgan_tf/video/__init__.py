@@ -1,7 +1,7 @@
-"""Video files: packets and frames in, packets and frames out; the extra `video` (PyAV).
+"""Video files: decoding and encoding. Needs the extra `video` (PyAV).
 
-`reading` decodes, `encoding` encodes, `pixels` goes between stored frames and upright
-RGB, `timeline` keeps the times of the frames. `restoring.video` puts them together.
+`reading` decodes, `encoding` encodes, `pixels` converts between stored frames and
+upright RGB, `timeline` keeps the times of the frames. `restoring.video` uses them all.
 """
 
 from deblurgan_tf.errors import VideoError

@@ -1,4 +1,4 @@
-"""Which encoder writes a video, how well, and with which times."""
+"""Encodes a video: which encoder, which quality, which times."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from deblurgan_tf.video.pixels import display_matrix
 from deblurgan_tf.video.reading import OpenVideo
 from deblurgan_tf.video.timeline import Slot
 
-# The finest constant quantiser but one of the MPEG-4 kin: 2 steps of FF_QP2LAMBDA.
+# Quantiser 2 for MPEG-4 and its relatives, the second finest: 2 * FF_QP2LAMBDA.
 _FINE = {"flags": "+qscale", "global_quality": "236"}
 _BY_SCALE = ["mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "h263", "flv1"]
 _BY_SCALE += ["mpeg1video", "mpeg2video", "mjpeg"]
 _LOSSLESS = ["ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "qtrle"]
 _LOSSLESS += ["rawvideo"]
 _X264 = ("libx264", {"crf": "16"})
-# Codec -> its encoder and options for a high quality. H.264 takes the place of others.
+# Codec -> its encoder and options for a high quality. Other codecs become H.264.
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "h264": _X264,
     "hevc": ("libx265", {"crf": "18", "x265-params": "log-level=error"}),
@@ -41,7 +41,8 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (name, _FINE) for name in _BY_SCALE},
     **{name: (name, {}) for name in _LOSSLESS},
 }
-_EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # where the chroma is subsampled
+# These take only even sizes where the chroma is subsampled.
+_EVEN_ONLY = ("libx264", "libx265", "libsvtav1")
 
 
 class _Choice(NamedTuple):
@@ -51,21 +52,24 @@ class _Choice(NamedTuple):
 
 
 class Encoder:
-    """Writes frames as a new stream of `output`, like the source's in all but pixels.
+    """Writes frames as a new stream of `output` with the properties of the source's.
 
-    frame: a decoded one, for size, pixel format, colours and rotation. No frame is
-    reordered, so that the encoder can count frames while each packet carries its
-    frame's own time: exact in every container, at constant and variable rates.
+    frame: a decoded frame of the source, for size, pixel format, colours and rotation.
+    The encoder only counts the frames; each packet then gets the time of its frame.
+    This is exact in every container, at constant and variable frame rates, because no
+    frame is reordered.
 
     Raises VideoError when the container takes neither the codec nor H.264.
     """
 
-    def __init__(self, output: OutputContainer, video: OpenVideo, frame: VideoFrame):
+    def __init__(
+        self, output: OutputContainer, video: OpenVideo, frame: VideoFrame
+    ) -> None:
         self._output = output
         self._times: dict[int, Slot] = {}
         self._count = 0
         source = video.stream
-        assert source.time_base is not None  # as in every stream that was opened
+        assert source.time_base is not None  # every stream that was opened has one
         self.time_base = source.time_base
         rate = _rate(source)
         choice, self.stream = _open_stream(output, video, frame, rate)
@@ -81,16 +85,16 @@ class Encoder:
         context.color_range = frame.color_range
         context.color_primaries = frame.color_primaries
         context.color_trc = frame.color_trc
-        # RGB and YUV formats share no code of the matrix.
+        # The codes of YUV matrices are wrong for RGB.
         if not frame.format.is_rgb:
             context.colorspace = frame.colorspace
         if source.codec_context.codec_tag == "hvc1" and choice.encoder == "libx265":
-            context.codec_tag = "hvc1"  # Apple plays no other HEVC
+            context.codec_tag = "hvc1"  # the only HEVC that Apple plays
         self.stream.time_base = source.time_base
         self.stream.set_display_matrix(display_matrix(frame))
 
     def write(self, frame: VideoFrame, slot: Slot) -> None:
-        """Encodes a frame (in `pixel_format`, of the stream's size) for the slot."""
+        """Encodes a frame for the slot; its format and size are those of the stream."""
         frame.pts = self._count
         frame.time_base = self.stream.codec_context.time_base
         self._times[self._count] = slot
@@ -98,12 +102,12 @@ class Encoder:
         self._mux(frame)
 
     def finish(self) -> None:
-        """Writes what the encoder still holds."""
+        """Writes the packets that the encoder still holds."""
         self._mux(None)
 
     def _mux(self, frame: VideoFrame | None) -> None:
         for packet in self.stream.encode(frame):
-            assert packet.pts is not None  # the number that the frame was given
+            assert packet.pts is not None  # the frame's number, see `write`
             slot = self._times.pop(packet.pts)
             packet.time_base = self.time_base
             packet.pts = packet.dts = slot.time
@@ -112,7 +116,7 @@ class Encoder:
 
 
 def _rate(source: VideoStream) -> Fraction:
-    """Frames a second as the encoder shall believe; small numbers, as MPEG-4 needs."""
+    """Frames per second for the encoder, in numbers small enough for MPEG-4."""
     rate = source.average_rate or source.guessed_rate or Fraction(25)
     rate = Fraction(rate).limit_denominator(1001)
     return rate if 0 < rate.numerator <= 65535 else Fraction(max(1, min(60, int(rate))))
@@ -128,13 +132,13 @@ def _open_stream(
             offered = [each.name for each in formats]
             pixel_format = _pixel_format(name, offered, frame)
             if offered and pixel_format not in offered:
-                continue  # AV1's has no format for odd sizes
+                continue  # the AV1 encoder has no format for odd sizes
             stream = output.add_stream(name, rate=rate, options=dict(options))
-        # No such encoder in this build, or none that the container takes.
+        # This build has no such encoder, or the container does not take it.
         except (UnknownCodecError, ValueError):
             continue
         if name == "libsvtav1":
-            # Its own library, which prints a page about itself; 1 is errors only.
+            # The library prints a page about itself; level 1 is errors only.
             os.environ.setdefault("SVT_LOG", "1")
         assert isinstance(stream, VideoStream)
         return _Choice(name, options, pixel_format), stream
@@ -145,7 +149,7 @@ def _open_stream(
 
 
 def _pixel_format(encoder: str, offered: list[str], frame: VideoFrame) -> str:
-    """The frame's own pixel format where the encoder has it, else the nearest."""
+    """The pixel format of the frame if the encoder has it, else the nearest one."""
     near = (frame.format.name, "yuv420p", "yuvj420p", "yuv422p10le", *offered)
     name = next(each for each in near if each in offered or not offered)
     chosen = VideoFormat(name)

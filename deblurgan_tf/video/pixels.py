@@ -1,4 +1,4 @@
-"""Between a decoder's frames and upright RGB arrays, there and back."""
+"""Between the stored frames of a video and upright RGB arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCALING = (
     | Interpolation.FULL_CHR_H_INP
     | Interpolation.BITEXACT
 )
-# AVColorSpace -> the converter's matrices; the two number them differently.
+# FFmpeg's AVColorSpace -> the matrices of its converter, which have other numbers.
 _MATRICES = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -32,9 +32,9 @@ _MATRICES = {
 
 @dataclass(frozen=True)
 class Orientation:
-    """How players turn a stored frame: transposed first, then flipped.
+    """How players show a stored frame: transposed first, then flipped.
 
-    flip_rows: top and bottom change places. flip_columns: left and right do.
+    flip_rows: top and bottom are exchanged. flip_columns: left and right are.
     """
 
     transposed: bool = False
@@ -43,9 +43,10 @@ class Orientation:
 
     @staticmethod
     def of(matrix: tuple[int, ...] | None) -> Orientation:
-        """Of FFmpeg's display matrix: x' = a x + c y, y' = b x + d y.
+        """From FFmpeg's display matrix: x' = a x + c y, y' = b x + d y.
 
-        Angles between the quarters, which no camera writes, count as upright.
+        Angles other than multiples of 90 degrees, which no camera writes, count as
+        upright.
         """
         if matrix is None:
             return Orientation()
@@ -57,12 +58,12 @@ class Orientation:
         return Orientation()
 
     def upright(self, stored: np.ndarray) -> np.ndarray:
-        """(H, W, C) as stored -> as shown."""
+        """A frame (H, W, C) as stored -> the frame as shown."""
         shown = stored.transpose(1, 0, 2) if self.transposed else stored
         return np.ascontiguousarray(self._flipped(shown))
 
     def stored(self, upright: np.ndarray) -> np.ndarray:
-        """The inverse of `upright`."""
+        """A frame as shown -> the frame as stored."""
         flipped = self._flipped(upright)
         stored = flipped.transpose(1, 0, 2) if self.transposed else flipped
         return np.ascontiguousarray(stored)
@@ -74,9 +75,9 @@ class Orientation:
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers that turn the frame upright, if it has them."""
+    """The nine numbers of the frame's display matrix, or None without one."""
     side_data: Any = frame.side_data  # PyAV's types of it are wrong
-    # Not by iterating: PyAV 18 gives the values then, and 19 the keys.
+    # Iterating gives the values in PyAV 18 and the keys in PyAV 19; `get` is the same.
     found = side_data.get(Type.DISPLAYMATRIX)
     if found is None:
         return None
@@ -85,7 +86,11 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 
 @dataclass(frozen=True)
 class Colours:
-    """How a stream's numbers stand for colours: FFmpeg's codes for matrix and range."""
+    """How the numbers of a stream stand for colours.
+
+    matrix: the converter's number of the YUV matrix. full_range: luma from 0 to 255
+    instead of 16 to 235. alpha: the frames have an alpha channel.
+    """
 
     matrix: int
     full_range: bool
@@ -93,10 +98,11 @@ class Colours:
 
     @staticmethod
     def of(frame: VideoFrame) -> Colours:
-        # Where nothing is said, players take Rec. 709 for high definition.
-        unsaid = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
+        """The colours of a decoded frame."""
+        # Without a matrix in the file, players take Rec. 709 for high definition.
+        default = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
         return Colours(
-            int(_MATRICES.get(frame.colorspace, unsaid)),
+            int(_MATRICES.get(frame.colorspace, default)),
             frame.color_range == ColorRange.JPEG
             or frame.format.name.startswith("yuvj")
             or frame.format.is_rgb,
@@ -104,7 +110,7 @@ class Colours:
         )
 
     def to_array(self, frame: VideoFrame) -> np.ndarray:
-        """-> RGB, with alpha RGBA, uint8 (H, W, 3 or 4)."""
+        """A frame -> uint8 (H, W, 3) RGB, or (H, W, 4) RGBA with alpha."""
         return frame.to_ndarray(
             format="rgba" if self.alpha else "rgb24",
             src_colorspace=self.matrix,
@@ -114,7 +120,7 @@ class Colours:
         )
 
     def to_frame(self, array: np.ndarray, pixel_format: str) -> VideoFrame:
-        """The inverse of `to_array`, in the given pixel format."""
+        """An array as `to_array` returns it -> a frame in the given pixel format."""
         frame = VideoFrame.from_ndarray(array, "rgba" if self.alpha else "rgb24")
         return frame.reformat(
             format=pixel_format,

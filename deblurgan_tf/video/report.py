@@ -1,25 +1,28 @@
-"""What a video's restoration gives back, and the error that all of it raises."""
+"""What the restoration of a video reports, and the endings of video files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# By these a folder's videos are told from its other files.
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts"}
     | {".mpg", ".mpeg", ".flv", ".wmv"}
 )
+"""Endings of the files that count as videos, in lower case."""
 
 
 @dataclass(frozen=True)
 class VideoReport:
     """What `restore_video` did.
 
-    frames: written; as many as the source has. restored: of these, given to `restore`.
-    broken: times of the others, in seconds on the file's clock, ascending.
-    seconds: the time it took. size: (width, height) as players show it.
-    codec: name of the encoder, for example "libx264".
-    left_out: the tracks that were not carried over, each in words.
+    Attributes:
+        frames: number of frames written, as many as the source has.
+        restored: how many of them were restored.
+        broken: times of the other frames, seconds on the file's clock, ascending.
+        seconds: the time that it took.
+        size: (width, height) as players show it, pixels.
+        codec: name of the encoder, for example "libx264".
+        left_out: the tracks that were not copied, for example "data track 2".
     """
 
     frames: int

@@ -1,4 +1,4 @@
-"""Which frames a decoder owes, so that a missing one keeps its place in time."""
+"""The times of the frames, so that a missing frame keeps its place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Slot(NamedTuple):
-    """A place in time, in ticks of the stream's time base.
+    """The place of one frame.
 
-    duration: ticks, 0 where the file does not tell. found: whether the decoder gave the
-    frame that belongs here.
+    time: when it is shown, in ticks of the stream's time base. duration: ticks, 0 where
+    the file has none. found: whether the decoder returned the frame of this place.
     """
 
     time: int
@@ -19,47 +19,48 @@ class Slot(NamedTuple):
 
 
 class Timeline:
-    """Packets go in as they lie in the file, slots come out in the order of time.
+    """Takes packets in the order of the file, gives slots in the order of time.
 
-    A decoder gives frames in the order of time. So when one comes, each earlier time
-    that was sent and did not come is a frame that it could not decode, whether it
-    raised an error for it or dropped it in silence.
+    A decoder returns frames in the order of time. When it returns one, every earlier
+    packet without a frame is one that it could not decode, whether it raised an error
+    or dropped the frame silently.
     """
 
     def __init__(self) -> None:
-        self._owed: list[tuple[int, int]] = []  # a heap of (time, duration)
+        self._waiting: list[tuple[int, int]] = []  # a heap of (time, duration)
         self._last: int | None = None
 
     def sent(self, time: int, duration: int) -> None:
-        """A packet for a frame to be shown at `time` went to the decoder."""
-        heapq.heappush(self._owed, (time, duration))
+        """Notes that the decoder got a packet whose frame is shown at `time`."""
+        heapq.heappush(self._waiting, (time, duration))
 
     def came(self, time: int | None, duration: int) -> list[Slot]:
-        """The missing slots before a decoded frame, then its own.
+        """The missing slots before a decoded frame, then its own slot.
 
-        A frame whose time is none of those sent takes the earliest: some containers
-        (AVI) have no times of showing, and then a decoder's guess is off.
+        A frame whose time is none of the noted ones takes the earliest of them: some
+        containers (AVI) do not store when a frame is shown, and the decoder's guess may
+        be wrong.
         """
-        if any(owed == time for owed, _ in self._owed):
+        if any(waiting == time for waiting, _ in self._waiting):
             missing = []
-            while self._owed[0][0] != time:
+            while self._waiting[0][0] != time:
                 missing.append(self._next(found=False))
             return [*missing, self._next(found=True)]
-        if self._owed:
+        if self._waiting:
             return [self._next(found=True)]
         # Two frames in one packet.
         ahead = 0 if self._last is None else self._last + max(duration, 1)
         return [self._slot(ahead if time is None else time, duration, found=True)]
 
     def rest(self) -> list[Slot]:
-        """What is still missing when the decoder has given all it has."""
-        return [self._next(found=False) for _ in range(len(self._owed))]
+        """The slots that are still missing when the decoder has ended."""
+        return [self._next(found=False) for _ in range(len(self._waiting))]
 
     def _next(self, found: bool) -> Slot:
-        return self._slot(*heapq.heappop(self._owed), found=found)
+        return self._slot(*heapq.heappop(self._waiting), found=found)
 
     def _slot(self, time: int, duration: int, found: bool) -> Slot:
-        # Containers take no two frames of one time: a repeated one moves by a tick.
+        # Containers refuse two frames with one time: the second moves by a tick.
         if self._last is not None and time <= self._last:
             time = self._last + 1
         self._last = time

@@ -129,6 +129,20 @@ def test_options_and_help_of_the_function_stay():
     ]
 
 
+def test_examples_can_be_copied_from_the_help(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    app = App()
+    lines = (f"python -m deblurgan_tf.first{' --option value' * 5}", "second | third")
+
+    @app.command(examples=lines)
+    def command() -> None:
+        """Does nothing."""
+
+    text = CliRunner().invoke(app, ["--help"]).stdout
+    shown = [line.strip() for line in text.splitlines()]
+    assert shown[shown.index("Examples:") + 2 :] == list(lines)
+
+
 def test_the_decorated_function_stays_as_it_is():
     app = App()
 

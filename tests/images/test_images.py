@@ -18,8 +18,9 @@ from PIL import Image, ImageCms, PngImagePlugin
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import reading, writing
+from deblurgan_tf.images import headers
 from deblurgan_tf.images.picture import Picture
+from deblurgan_tf.storage import atomic
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -456,8 +457,8 @@ def test_orientation_is_applied_and_the_tag_says_so(kind, orientation, colour):
             "WEBP": {"lossless": True},
         }.get(kind, {})
         data = saved(stored, kind, exif=exif, **options)
-    picture = images.decode(data, "turned")
-    assert images.size_of(data, "turned") == picture.pixels.shape[:2]
+    picture = images.decode(data, "rotated")
+    assert images.size_of(data, "rotated") == picture.pixels.shape[:2]
     scale = 257 if kind.endswith("16") else 1
     seen = np.rint(picture.pixels / scale).astype(int)
     tolerance = 3 if kind == "JPEG" else 0
@@ -468,7 +469,7 @@ def test_orientation_is_applied_and_the_tag_says_so(kind, orientation, colour):
         np.testing.assert_array_equal(picture.alpha // scale, 255 - UPRIGHT // 2)
     assert tags.upright(picture.exif)[0] == 1
     assert tags.unpack(picture.exif)[0][274].raw[:2] in (b"\0\1", b"\1\0")
-    # Written and read by another program, it is seen the same way round.
+    # Written and read by another program, it looks the same.
     if scale == 1:
         with Image.open(io.BytesIO(images.encode(picture))) as other:
             assert other.getexif().get(274) == 1 or kind == "TIFF"
@@ -517,11 +518,11 @@ def test_exif_from_jpeg_to_tiff_and_back():
 
 def test_exif_in_png_behind_the_pixels_and_as_text():
     samples = noise(4, 6, 3, dtype=np.uint16)
-    turned = np.rot90(samples, -1)
+    rotated = np.rot90(samples, -1)
     body = tags.body(camera_exif(6))
     for data, expected in (
-        (png16(samples), turned),
-        (saved((samples >> 8).astype(np.uint8), "PNG"), turned >> 8),
+        (png16(samples), rotated),
+        (saved((samples >> 8).astype(np.uint8), "PNG"), rotated >> 8),
     ):
         late = data[:-12] + chunk(b"eXIf", body) + data[-12:]
         picture = images.decode(late, "late.png")
@@ -532,7 +533,7 @@ def test_exif_in_png_behind_the_pixels_and_as_text():
     text.add_text("Raw profile type exif", f"\nexif\n{len(digits) // 2}\n{digits}\n")
     data = saved(samples.astype(np.uint8), "PNG", pnginfo=text)
     picture = images.decode(data, "text.png")
-    np.testing.assert_array_equal(picture.pixels, turned.astype(np.uint8))
+    np.testing.assert_array_equal(picture.pixels, rotated.astype(np.uint8))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -655,7 +656,7 @@ def test_truncated_files_are_refused_by_name(data, capfd):
 def test_a_wrong_byte_in_a_16_bit_png_is_found():
     data = bytearray(images.encode(Picture(noise(40, 50, 3, dtype=np.uint16))))
     data[len(data) // 2] ^= 1
-    with pytest.raises(PictureError, match=r"bad\.png: .*sum of its IDAT"):
+    with pytest.raises(PictureError, match=r"bad\.png: .*checksum of its IDAT"):
         images.decode(bytes(data), "bad.png")
 
 
@@ -718,7 +719,7 @@ def test_the_limit_is_ours_and_not_pillows(kind, monkeypatch):
     # Pillow would warn of 81 pixels, and refuse 162, if its limit were 80.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
     assert_same(images.decode(saved(noise(9, 9, 3), kind), "a"), noise(9, 9, 3), None)
-    monkeypatch.setattr(reading, "MAX_PIXELS", 80)
+    monkeypatch.setattr(headers, "MAX_PIXELS", 80)
     with pytest.raises(PictureError, match="a: more than 80 pixels"):
         images.decode(saved(noise(9, 9, 3), kind), "a")
 
@@ -761,7 +762,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, where):
         monkeypatch.setattr(Image.Image, "save", lambda *a, **k: fail())
         expected = r"a\.png: cannot be written as PNG"
     else:
-        monkeypatch.setattr(writing.os, "replace", fail)
+        monkeypatch.setattr(atomic.os, "replace", fail)
         expected = "disk full"
     with pytest.raises((PictureError, OSError), match=expected):
         images.write(path, picture)

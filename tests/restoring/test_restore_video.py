@@ -11,7 +11,6 @@ import pytest
 
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.restoring.video import restore_video
-from deblurgan_tf.video.timeline import Slot, Timeline
 
 try:
     import av
@@ -26,7 +25,7 @@ QUARTER = [0, ONE, 0, -ONE, 0, 0, 64 * ONE, 0, 1 << 30]
 
 
 def picture(height, width, number):
-    """Smooth, so that compression keeps it; its grey level tells its number."""
+    """Smooth, so that compression keeps it; its grey level shows its number."""
     rows, columns = np.mgrid[:height, :width]
     planes = [columns * 120 / width, rows * 120 / height, np.full_like(rows, 60.0)]
     return (np.stack(planes, 2) + 6.0 * number).clip(0, 255).astype(np.uint8)
@@ -215,7 +214,7 @@ def test_times_at_a_variable_rate_stay(files, name):
 
 @needs_av
 @pytest.mark.parametrize(
-    "name, audio, subtitles",
+    ("name", "audio", "subtitles"),
     [
         ("a.mp4", "aac", None),
         ("a.mkv", "aac", "subrip"),
@@ -258,42 +257,16 @@ def test_rotation_stays_and_restore_sees_the_picture_upright(files, name):
         assert (other.width, other.height) == (96, 64)
         stored = one.to_ndarray(format="rgb24")
         # PyAV counts counter-clockwise, as rot90 does.
-        turned = np.rot90(stored, one.rotation // 90).astype(float)
-        assert np.abs(turned - seen[0]).max() < 8
+        rotated = np.rot90(stored, one.rotation // 90).astype(float)
+        assert np.abs(rotated - seen[0]).max() < 8
         # Clockwise, the bottom left goes to the top left.
         after = other.to_ndarray(format="rgb24")
         assert after[-14:, :14].min() > 230 and after[:48].max() < 200
 
 
 @needs_av
-def test_orientations_are_those_of_the_display_matrix():
-    from deblurgan_tf.video.pixels import Orientation
-
-    stored = np.arange(2 * 3 * 3).reshape(2, 3, 3)
-    for numbers in ((1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1)):
-        for a, b, c, d in (numbers, (*numbers[1:3], numbers[0], numbers[3])):
-            if a == 0 and d != 0:  # the transposed kind: b and c hold the signs
-                a, b, c, d = 0, numbers[0], numbers[3], 0
-            matrix = (a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30)
-            orientation = Orientation.of(matrix)
-            shown = orientation.upright(stored)
-            assert np.array_equal(orientation.stored(shown), stored)
-            # By the definition: pixel (x, y) goes to (a x + c y, b x + d y), moved so
-            # that the smallest is 0.
-            places = {
-                (a * x + c * y, b * x + d * y): stored[y, x]
-                for y in range(2)
-                for x in range(3)
-            }
-            left = min(x for x, _ in places)
-            top = min(y for _, y in places)
-            for (x, y), value in places.items():
-                assert np.array_equal(shown[y - top, x - left], value)
-
-
-@needs_av
 @pytest.mark.parametrize(
-    "name, codec, numbers, broken",
+    ("name", "codec", "numbers", "broken"),
     [
         ("a.mp4", "libx264", [5], [5]),
         ("a.mp4", "libx264", [0], [0]),
@@ -415,25 +388,6 @@ def test_names_are_no_protocols_or_patterns(tmp_path):
 
 
 @needs_av
-def test_colours_go_there_and_back_by_the_streams_own_matrix():
-    from deblurgan_tf.video.pixels import Colours
-
-    # Rec. 709 and 601 luma of pure green, video range: 16 + 219 * weight.
-    green = np.zeros((8, 8, 3), np.uint8)
-    green[..., 1] = 255
-    for matrix, luma in ((1, 16 + 219 * 0.7152), (6, 16 + 219 * 0.587)):
-        frame = av.VideoFrame(8, 8, "yuv444p")
-        frame.colorspace, frame.color_range = matrix, 1
-        colours = Colours.of(frame)
-        made = colours.to_frame(green, "yuv444p")
-        values = np.frombuffer(made.planes[0], np.uint8)
-        assert abs(int(values[0]) - luma) <= 1
-        assert np.abs(colours.to_array(made).astype(int) - green).max() <= 2
-    assert Colours.of(av.VideoFrame(1280, 720, "yuv420p")).matrix == 1
-    assert Colours.of(av.VideoFrame(640, 480, "yuv420p")).matrix == 5
-
-
-@needs_av
 def test_memory_does_not_grow_with_the_video(files):
     source, target = files("a.mp4")
     make(source, "mpeg4", times=range(120))
@@ -465,36 +419,3 @@ def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(VideoError, match=r"pip install 'deblurgan_tf\[video\]'"):
         restore_video(tmp_path / "a.mp4", tmp_path / "b.mp4", same)
-
-
-def test_the_timeline_finds_missing_frames_by_their_times():
-    timeline = Timeline()
-    slots = []
-    # Reordered packets; the frames of 2 and 5 never come.
-    for time, came in [
-        (0, []),
-        (3, [0]),
-        (1, [1]),
-        (2, []),
-        (6, [3]),
-        (4, [4]),
-        (5, []),
-    ]:
-        timeline.sent(time, 1)
-        for each in came:
-            slots += timeline.came(each, 1)
-    slots += timeline.came(6, 1) + timeline.rest()
-    assert slots == [Slot(time, 1, time not in (2, 5)) for time in range(7)]
-
-
-def test_the_timeline_keeps_times_apart_and_counts_where_there_are_none():
-    timeline = Timeline()
-    for time in (5, 5, 7):
-        timeline.sent(time, 0)
-    slots = timeline.came(5, 0) + timeline.came(5, 0) + timeline.came(None, 0)
-    assert [slot.time for slot in slots] == [5, 6, 7]
-    assert [slot.time for slot in timeline.came(None, 2)] == [9]  # two in a packet
-    for time in (10, 11, 12):
-        timeline.sent(time, 1)
-    assert [slot.found for slot in timeline.came(None, 1)] == [True]
-    assert [slot[::2] for slot in timeline.rest()] == [(11, False), (12, False)]

@@ -1,36 +1,78 @@
-"""PNG with 16 bits per sample, which Pillow reads as 8 bits and cannot write.
+"""PNG, as far as Pillow falls short: 16 bits per sample, and EXIF behind the pixels.
 
-OpenCV decodes the pixels exactly. It writes neither grey with alpha nor the
-resolution, so the writer is our own: a PNG is a few chunks round a deflate stream.
+Pillow reads 16 bits as 8 bits and cannot write them. OpenCV decodes the pixels
+exactly. It writes neither grey with alpha nor the resolution, so the writer is our
+own: a PNG is a few chunks around a deflate stream.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
+EXIF_AS_TEXT = "Raw profile type exif"
+"""The key of the text in which older programs store EXIF."""
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> the format's number
 _BLOCK = 1 << 22  # bytes filtered and compressed at a time, to bound the memory
+_TEXT = 1 << 20  # bytes: longer texts are no EXIF, which has at most 64 kB
 
 
 def is_deep(data: bytes) -> bool:
-    """Say whether the bytes begin like a PNG of 16 bits per sample."""
+    """Whether the bytes begin as a PNG of 16 bits per sample."""
     return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
 
 
-def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bytes | None]:
+def late_metadata(file: BinaryIO) -> dict[str, bytes | str]:
+    """The EXIF that lies behind the pixels, under the keys of Pillow's `Image.info`.
+
+    Pillow gives it only after it has decoded the pixels; here they are skipped. As
+    there, the last one counts, and a damaged rest of the file is no error.
+    """
+    found: dict[str, bytes | str] = {}
+    end = file.seek(0, io.SEEK_END)
+    behind, position = False, len(_SIGNATURE)
+    while True:
+        file.seek(position)
+        head = file.read(8)
+        if len(head) < 8:
+            return found
+        length, name = struct.unpack(">I4s", head)
+        if name == b"IEND" or not name.isalpha():
+            return found
+        behind = behind or name == b"IDAT"
+        if behind and name == b"eXIf":
+            found["exif"] = file.read(min(length, end - file.tell()))
+        elif behind and name in (b"tEXt", b"zTXt") and length <= _TEXT:
+            key, _, text = file.read(length).partition(b"\0")
+            if key == EXIF_AS_TEXT.encode():
+                found[EXIF_AS_TEXT] = _text(text, compressed=name == b"zTXt")
+        position += 12 + length
+
+
+def _text(body: bytes, compressed: bool) -> str:
+    if compressed:
+        try:
+            body = zlib.decompressobj().decompress(body[1:], _TEXT)
+        except zlib.error:
+            body = b""
+    return body.decode("latin-1")
+
+
+def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a 16-bit PNG.
 
-    Returns (colour, alpha, exif): colour uint16 (H, W) or (H, W, 3), alpha uint16
-    (H, W) or None, and the body of the eXIf chunk, wherever it stands, or None.
-    Raises ValueError for damaged data.
+    Returns (colour, alpha): colour uint16 (H, W) or (H, W, 3), alpha uint16 (H, W) or
+    None. Raises ValueError for damaged data.
     """
-    # OpenCV returns the rows it got from a broken file, so the sums are checked here.
+    # OpenCV returns the first rows of a damaged file, so the checksums are tested.
     chunks = dict(_chunks(data))
     header = chunks[b"IHDR"]
     width, height, _, kind = struct.unpack(">IIBB", header[:10])
@@ -44,15 +86,14 @@ def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bytes | None]:
     if samples.ndim == 2:
         colour, alpha = samples, None
     else:
-        # OpenCV gives BGR, repeats grey thrice beside an alpha, and adds an alpha of
-        # its own for a transparent colour (`images` makes that one for all depths).
+        # OpenCV returns BGR and repeats grey three times beside an alpha. It also adds
+        # an alpha for a transparent colour, which `decoding` does for all depths.
         colour = samples[..., 0] if kind == 4 else samples[..., 2::-1]
         alpha = samples[..., 3] if kind in (4, 6) else None
-    return colour, alpha, chunks.get(b"eXIf")
+    return colour, alpha
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    # Later chunks of one name replace earlier ones in decode(): only IDAT repeats.
     position, name = len(_SIGNATURE), b""
     while name != b"IEND":
         if position + 12 > len(data):
@@ -63,7 +104,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError("the file ends too early")
         (total,) = struct.unpack_from(">I", data, end)
         if zlib.crc32(memoryview(data)[position + 4 : end]) != total:
-            raise ValueError(f"the sum of its {name.decode('latin-1')} chunk is wrong")
+            raise ValueError(
+                f"the checksum of its {name.decode('latin-1')} chunk is wrong"
+            )
         yield name, data[position + 8 : end]
         position = end + 4
 

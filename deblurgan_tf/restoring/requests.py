@@ -1,0 +1,134 @@
+"""What `predict` is asked for: inputs, output and options, checked before any work."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.plates.boxes import Box, parse_box
+from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
+
+
+@dataclass(frozen=True)
+class Request:
+    """The inputs, where their results go, and how they are restored.
+
+    model: a name or a path; empty for the default. options: what `restorer.load` takes
+    beside the model. plates: restore number plates alone: those in `boxes`, or all that
+    are found. read: read them too. overwrite: restore again what has a result.
+    """
+
+    jobs: list[Job]
+    output: Path
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    plates: bool = False
+    boxes: tuple[Box, ...] = ()
+    read: bool = False
+    overwrite: bool = False
+    report: Path | None = None
+
+
+def checked_request(
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    model: str | None,
+    options: dict[str, Any],
+    plates: bool,
+    boxes: Sequence[str],
+    read: bool,
+    overwrite: bool,
+    report: Path | None,
+) -> Request:
+    """A request that can begin, from what the command line says; makes `output`.
+
+    inputs: as `gather` takes them; "-" stands for the paths on standard input. boxes:
+    texts "x,y,w,h".
+
+    Raises UsageError for what is wrong or does not go together, and MissingExtra where
+    plates cannot be found or read.
+    """
+    places = tuple(parse_box(text) for text in boxes)
+    plates = plates or bool(places)
+    if read and not plates:
+        raise UsageError("--read reads number plates: add --plates or --box")
+    if read or (plates and not places):
+        check_ocr()
+    jobs = gather(inputs, output, _listed() if "-" in inputs else ())
+    _check_writable(output, report)
+    _check_apart(jobs, output, report, plates)
+    return Request(
+        jobs=jobs,
+        output=output,
+        model=model or (PLATES_MODEL if plates else DEFAULT_MODEL),
+        options=options,
+        plates=plates,
+        boxes=places,
+        read=read,
+        overwrite=overwrite,
+        report=report,
+    )
+
+
+def check_ocr() -> None:
+    """Raises MissingExtra without the extra `ocr`: now, not once for every input."""
+    if importlib.util.find_spec("rapidocr") is None:
+        raise MissingExtra(
+            "finding and reading plates needs the extra ocr; install it with "
+            "pip install 'deblurgan_tf[ocr]', or give the places with --box"
+        )
+
+
+def _listed() -> Iterator[str]:
+    """The paths on standard input, as the system spells them."""
+    for line in sys.stdin.buffer:
+        if b"\0" in line:
+            raise UsageError("the list holds zero bytes: give find -print, not -print0")
+        yield os.fsdecode(line)
+
+
+def _check_writable(output: Path, report: Path | None) -> None:
+    """Raises UsageError now rather than after hours of work."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {output}: cannot be made ({error.strerror}); name a folder"
+        ) from error
+    if not os.access(output, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {output}: cannot be written to; check its rights")
+    if report is not None and (
+        report.is_dir()
+        or not report.parent.is_dir()
+        or not os.access(report.parent, os.W_OK | os.X_OK)
+    ):
+        raise UsageError(
+            f"--report {report}: name a file in a folder that "
+            "exists and can be written to"
+        )
+
+
+def _check_apart(
+    jobs: list[Job], output: Path, report: Path | None, plates: bool
+) -> None:
+    """Raises UsageError where the report or a plate's crop could replace a picture."""
+    pictures = {path.resolve() for job in jobs for path in job}
+    if report is not None and report.resolve() in pictures:
+        raise UsageError(f"--report {report}: is an input or a result; name another")
+    crops = (output / "plates").resolve()
+    for path in pictures if plates else ():
+        named_so = re.search(r"-\d+-(before|after)\.png$", path.name)
+        if named_so and path.is_relative_to(crops):
+            raise UsageError(
+                f"{path}: could be replaced by the crop of a plate; choose another "
+                "--output"
+            )

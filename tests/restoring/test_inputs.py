@@ -1,0 +1,64 @@
+"""Which files the inputs of a command stand for, and where their results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.pictures import photo, save
+
+from deblurgan_tf.errors import UsageError
+from deblurgan_tf.restoring.inputs import gather
+
+
+def test_patterns_and_standard_input(tmp_path):
+    for name in ("a.png", "b.png", "c.jpg", "d/e.png"):
+        save(tmp_path / name, photo(4, 4, 0))
+    out = tmp_path / "out"
+
+    def targets(inputs, listed=()):
+        jobs = gather(
+            [str(tmp_path / x) if x != "-" else x for x in inputs], out, listed
+        )
+        return [str(job.target.relative_to(out)) for job in jobs]
+
+    assert targets(["*.png"]) == ["a.png", "b.png"]
+    assert targets(["**/*.png"]) == ["a.png", "b.png", "e.png"]
+    lines = [f"{tmp_path}/c.jpg\n", "\n", f"{tmp_path}/d\n", "-\n"]
+    assert targets(["-", "a.png"], lines) == ["c.jpg", "e.png", "a.png"]
+    assert targets(["none*.png"]) == ["none*.png"]
+    # The same file twice is one job.
+    assert targets(["a.png", "a.p*"]) == ["a.png"]
+
+
+def test_an_input_is_never_overwritten(tmp_path):
+    source = save(tmp_path / "x.png", photo(4, 4, 0))
+    for inputs in ([str(source)], [str(tmp_path)]):
+        with pytest.raises(UsageError, match="would be overwritten"):
+            gather(inputs, tmp_path)
+
+
+def test_a_name_that_is_too_long_is_wrong_usage(tmp_path):
+    name = "n" * 300 + ".png"
+    with pytest.raises(UsageError, match=rf"too long: .*{name}.*; leave it out"):
+        gather([str(tmp_path / name)], tmp_path / "out")
+
+
+def test_a_link_to_itself_is_wrong_usage_in_every_version_of_python(
+    tmp_path, monkeypatch
+):
+    def resolve(path):
+        raise RuntimeError("Symlink loop")  # Python before 3.13
+
+    monkeypatch.setattr(Path, "resolve", resolve)
+    with pytest.raises(UsageError, match=r"out.*: a link to itself; leave it out"):
+        gather([str(tmp_path / "a.png")], tmp_path / "out")
+
+
+def test_a_bug_is_not_taken_for_wrong_usage(tmp_path, monkeypatch):
+    def is_dir(path):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    with pytest.raises(RuntimeError, match="a bug"):
+        gather([str(tmp_path / "a.png")], tmp_path / "out")
