@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.options import Precision, Tile, Tta
+from deblurgan_tf.cli.stopping import stoppable
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
-# Ray, Arrow and TensorFlow take seconds to import; --help does without, and without
-# rich's tables of a terminal as well.
+# Ray, Arrow and TensorFlow take seconds to import, which --help does without. So they
+# are imported inside `main`.
 app = App()
 
 
@@ -49,8 +50,8 @@ def main(
         bool,
         typer.Option(
             "--parquet",
-            help="INPUT are Parquet data sets, which is else told by their names and "
-            "by what lies in them",
+            help="INPUT are Parquet data sets  [default: seen by their names and "
+            "their files]",
         ),
     ] = False,
     path_column: Annotated[
@@ -61,20 +62,23 @@ def main(
     ] = "bytes",
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="try those again that failed before"),
+        typer.Option(
+            "--retry-failed", help="try again the pictures that failed before"
+        ),
     ] = False,
     actors: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="processes that hold the model  [default: as many as have their CPUs]",
+            help="processes that hold the model  [default: what the CPUs allow]",
         ),
     ] = None,
     cpus_per_actor: Annotated[
         int, typer.Option(min=1, help="CPUs, and threads, of each of them")
     ] = 1,
     batch: Annotated[
-        int, typer.Option(min=1, help="pictures that are committed together, at most")
+        int,
+        typer.Option(min=1, help="how many pictures are committed together, at most"),
     ] = 32,
     address: Annotated[
         str | None,
@@ -85,25 +89,26 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """Restore millions of pictures: folders, object stores, Parquet, on one machine or
-    a Ray cluster.
+    """Restore millions of pictures: folders, object stores, Parquet data sets.
 
-    A folder's pictures become files of OUTPUT with their paths, formats and metadata;
-    a Parquet data set becomes Parquet files in OUTPUT/pictures, restored bytes in the
-    place of the blurred ones, all other columns kept. OUTPUT/manifest has one row a
-    picture. The same command again does what is left: pictures without a restored row,
-    and those whose file has another size or time of change than it had. One command
-    at a time works on an OUTPUT. Exit codes: 0 every picture is restored, 1 some
-    failed or OUTPUT could not be written to, 2 wrong usage, model or a missing extra,
-    130 and 143 stopped.
+    The work is done on this machine or on a Ray cluster. A folder's pictures become
+    files of OUTPUT with their paths, formats and metadata. A Parquet data set becomes
+    Parquet files in OUTPUT/pictures, with restored bytes in the place of the blurred
+    ones and all other columns kept. OUTPUT/manifest has one row a picture.
+
+    The same command again does what is left: pictures without a restored row, and
+    those whose file has another size or time of change than it had. A second command
+    on the same OUTPUT is refused while the first one works. In an object store the
+    lock is the object OUTPUT/.lock; one that is not refreshed for two minutes was left
+    by a command that was killed, and is taken over.
+
+    Exit codes: 0 every picture is restored, 1 some failed or the work stopped (OUTPUT
+    could not be written to), 2 wrong usage, model or a missing extra, 130 and 143
+    stopped.
     """
-    from deblurgan_tf.cli.stopping import terminate
-    from deblurgan_tf.cli.terminal import say
+    from deblurgan_tf.batching.cluster import check_extra
 
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        from deblurgan_tf.batching.cluster import check_extra
-
+    with stoppable("stopped; the same command goes on"):
         check_extra()
         from deblurgan_tf.batching.job import Job, run
         from deblurgan_tf.batching.stores import open_place
@@ -122,28 +127,13 @@ def main(
                 cpus_per_actor=cpus_per_actor,
                 batch=batch,
                 address=address,
-            ),
-            lambda: signal.signal(signal.SIGTERM, terminate),
+            )
         )
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on")
-        raise typer.Exit(130) from None
-    except RuntimeError as error:
-        if type(error).__name__ != "WorkFailed":
-            raise
-        say(f"error: {error}", "bold red")
-        raise typer.Exit(1) from None
-    # Of the model, the inputs, the stores, the cluster: each says what to do.
-    except ValueError as error:
-        say(f"error: {error}", "bold red")
-        raise typer.Exit(2) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
     words = {"restored": "restored", "before": "restored before", "failed": "failed"}
-    told = ", ".join(
+    shown = ", ".join(
         f"{word} {counts[key]}" for key, word in words.items() if counts[key]
     )
-    say(f"{told}; results and manifest in {open_place(output).name}")
+    say(f"{shown}; results and manifest in {open_place(output).name}")
     if counts["failed"]:
         raise typer.Exit(1)
 

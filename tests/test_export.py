@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
+import os
 import subprocess
 import sys
+from itertools import chain
 
 import keras
 import numpy as np
@@ -22,8 +25,10 @@ from deblurgan_tf.exporting import (
     graph,
     litert_file,
     model_card,
+    options,
     saved_model,
     warm_up,
+    writing,
 )
 from deblurgan_tf.inference.restorer import Restorer, load
 from deblurgan_tf.models.deblurgan import resnet_generator
@@ -218,7 +223,7 @@ def test_a_model_that_doubles_by_nearest_neighbours_becomes_a_litert_file(tmp_pa
     agreement.compare(file, Restorer(model), agreement.FLOAT32)
 
 
-def test_a_model_that_cannot_be_converted_is_told_in_a_sentence(tmp_path):
+def test_a_model_that_cannot_be_converted_is_reported_in_one_line(tmp_path):
     pytest.importorskip("ai_edge_litert")
     blurred = keras.Input((None, None, 3))
     odd = keras.Model(blurred, keras.ops.erfinv(0.5 * blurred), name="odd")
@@ -303,10 +308,10 @@ def test_another_model_does_not_agree(exported):
 
 def test_no_limit_is_below_what_is_compared_and_warmed_up_with():
     sizes = [picture.shape[:2] for picture in agreement.pictures()]
-    assert max(h * w for h, w in [*sizes, *warm_up.SIZES]) == export.SMALLEST_LIMIT
+    assert max(h * w for h, w in [*sizes, *warm_up.SIZES]) == options.SMALLEST_LIMIT
 
 
-def test_what_does_not_run_in_a_fresh_process_is_told(tmp_path):
+def test_what_does_not_run_in_a_fresh_process_is_reported(tmp_path):
     pytest.importorskip("onnxruntime")
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no graph")
@@ -332,6 +337,32 @@ def test_a_difference_fails_the_command_and_leaves_nothing(tmp_path, monkeypatch
     assert list(output.iterdir()) == []
 
 
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
+    narrow_resnet().save(tmp_path / "narrow.keras")
+
+    def full(temporary, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing, "move_into_place", full)
+    monkeypatch.setattr(agreement, "compare", lambda *_: [])
+    output = tmp_path / "out"
+    code, said = run("--output", output, "--model", tmp_path / "narrow.keras")
+    assert code == 1 and f"{output / '1'}: cannot be written (No space left" in said
+    assert list(output.iterdir()) == []
+
+
+def test_a_fault_of_ours_is_not_called_wrong_usage(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
+
+    def broken(model, file):
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(model_card, "source", broken)
+    with pytest.raises(ValueError, match="a fault of ours"):
+        run("--output", tmp_path, "--model", MODEL)
+
+
 # The command.
 
 
@@ -345,18 +376,23 @@ def test_a_version_that_is_there_is_never_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--format", "onnx", "--quantize", "int8"], "--quantize is of litert"),
-        (["--format", "litert", "--version", "2"], "are of saved_model"),
+        (
+            ["--format", "onnx", "--quantize", "int8"],
+            "--quantize is an option of litert",
+        ),
+        (["--format", "litert", "--version", "2"], "are options of saved_model"),
         (["--model", "none"], "is no shipped model"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_written(arguments, told, tmp_path):
-    for extra in sum(EXTRAS.values(), []):
+def test_wrong_usage_is_reported_before_anything_is_written(
+    arguments, message, tmp_path
+):
+    for extra in chain.from_iterable(EXTRAS.values()):
         pytest.importorskip(extra)
     code, said = run("--output", tmp_path / "out", *arguments)
-    assert code == 2 and told in said
+    assert code == 2 and message in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -364,7 +400,7 @@ def test_wrong_usage_is_told_before_anything_is_written(arguments, told, tmp_pat
     ("form", "extra"),
     [("saved_model", "serve"), ("onnx", "onnx"), ("litert", "litert")],
 )
-def test_a_missing_extra_is_told_with_the_way_to_install_it(
+def test_a_missing_extra_is_reported_with_the_way_to_install_it(
     form, extra, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -1,7 +1,8 @@
 """The parts of `batch`: millions of pictures, restored on Ray Data.
 
-`listing` and `parquet_rows` say which pictures there are, `manifest` which of them are
-done, `planning` what is left; `reading` fetches them, `worker` restores and commits
-them batch by batch, `execution` runs both on the processes that `cluster` offers.
-`stores` is the only module that touches folders and object stores.
+`job` is one run of the command. `listing` and `parquet_rows` list the pictures,
+`manifest` says which of them are done, `planning` what is left. `reading` reads their
+bytes, `worker` restores and commits them batch by batch, `execution` runs both on the
+processes that `cluster` offers. `locks` keeps a second command away. `stores` is where
+folders and object stores are read and written.
 """

@@ -1,6 +1,4 @@
-"""The run on Ray Data: portions -> bytes, in tasks -> restored and committed, by
-actors.
-"""
+"""The run on Ray Data: tasks read the pictures' bytes, actors restore and commit."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from deblurgan_tf.batching.reading import read_files, read_rows
 from deblurgan_tf.batching.worker import Task, Worker
 from deblurgan_tf.errors import WorkFailed
 
-IN_FLIGHT = 2  # portions an actor has: one in work, one that waits
+IN_FLIGHT = 2  # portions of an actor: one that it works on, one that waits
 
 
 def execute(
@@ -33,8 +31,10 @@ def execute(
     actors: int,
     worker: type[Worker] = Worker,
 ) -> Iterator[pa.Table]:
-    """Restores portions of listing.SCHEMA; yields rows of manifest.SCHEMA, as they
-    come, of batches that are committed.
+    """Restores portions (rows of listing.SCHEMA).
+
+    Yields rows of manifest.SCHEMA of batches that are committed, in the order in which
+    they end.
 
     Memory is bounded: each actor has IN_FLIGHT portions of at most BATCH_BYTES (or one
     larger picture), and as many wait to be taken. Where a worker dies, Ray starts
@@ -43,7 +43,7 @@ def execute(
     """
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
-    # A row group is handed on in pieces of this size, and a portion whole.
+    # A row group is handed to the actors in pieces of this size, a portion whole.
     context.target_max_block_size = planning.BATCH_BYTES
     waiting = 2 * IN_FLIGHT * actors * planning.BATCH_BYTES
     context.execution_options.resource_limits = ExecutionResources(
@@ -56,7 +56,7 @@ def execute(
         )
     with DataContext.current(context):
         dataset = ray.data.from_arrow(list(units))
-        # Reading waits for disks and networks: the actors have the CPUs.
+        # Reading waits for disks and networks, so the CPUs are left to the actors.
         fetched = dataset.map_batches(
             read,
             batch_size=None,
@@ -83,6 +83,6 @@ def execute(
 
 
 def _reason(error: Exception) -> str:
-    """The message of what was raised in a worker, without the way it took."""
+    """The message of what was raised in a worker, without Ray's traceback."""
     cause = getattr(error, "cause", None)
     return str(cause) if cause is not None else str(error).strip().splitlines()[-1]

@@ -1,10 +1,9 @@
-"""One run of the command: what is left, done, and the manifest made whole."""
+"""One run of the command: finds what is left, restores it and compacts the manifest."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import deblurgan_tf
 from deblurgan_tf.batching import (
     cluster,
     listing,
+    locks,
     manifest,
     parquet_results,
     parquet_rows,
@@ -32,8 +32,8 @@ from deblurgan_tf.errors import DataError, UsageError
 UNITS_AT_ONCE = 10_000
 """Portions that Ray Data is given at a time: it keeps a few kilobytes of each. The
 actors, which load the model in seconds, start anew for the next of them."""
-TOLD_EVERY = 60.0  # seconds, where there is no bar
-TOLD_FAILURES = 50  # lines; the manifest has them all
+REPORT_EVERY = 60.0  # seconds between two lines of progress, where there is no bar
+SHOWN_FAILURES = 50  # lines; the manifest has all failures
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,56 @@ class Job:
     address: str | None
 
 
-def run(job: Job, on_connected: Callable[[], object]) -> Counter[str]:
-    """Does what is left of a job; returns how many pictures are restored, restored
-    before, and failed.
+def run(job: Job) -> Counter[str]:
+    """Restores what is left of a job.
 
-    on_connected: is called when Ray has put its own handlers of signals in place.
-    Raises ValueError (its own kinds, and those of a model) for a job that cannot be
-    begun, and WorkFailed for one that stopped.
+    Returns how many pictures are `restored`, restored `before`, and `failed`. Raises a
+    UserError for a job that cannot be begun: of the model, the inputs, the stores, the
+    cluster, or another command that works on OUTPUT; and WorkFailed for one that cannot
+    be ended.
     """
     inputs = [open_place(uri) for uri in job.inputs]
     output = open_place(job.output)
     check_apart(inputs, output)
-    listed, parquet = _listed(job, inputs)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
-    from deblurgan_tf.models import files as model_files
+    with locks.locked(output) as check_lock:
+        listed, parquet = _listed(job, inputs)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+        from deblurgan_tf.models import files as model_files
 
-    model = model_files.find(job.model).read_bytes()
-    wanted = settings.Settings(
+        model = model_files.find(job.model).read_bytes()
+        wanted = _settings(job, model, parquet)
+        begun = settings.agreed(output, wanted)
+        if begun not in (None, wanted.deblurgan_tf):
+            say(
+                f"{output.name} was begun with deblurgan_tf {begun}; version "
+                f"{wanted.deblurgan_tf} goes on"
+            )
+        known = manifest.load(output)
+        plan = planning.plan(listed, known.last, job.retry_failed)
+        counts = Counter(before=plan.restored, failed=len(plan.failed))
+        if len(plan.left):
+            _check_model(job)
+            if begun is None:
+                settings.write(output, wanted)
+            output.sweep()
+            task = _task(job, known.next_run(), parquet)
+            for status in _restored(job, plan.left, model, task, check_lock):
+                counts[status] += 1
+            known = manifest.load(output)
+        if parquet:
+            parquet_results.clean(output, known.last, known.replaced, job.path_column)
+        manifest.compact(output, known.last, known.names)
+        output.sweep()
+    if len(plan.failed):
+        say(
+            f"{len(plan.failed)} failed before and were not tried again, "
+            f"{plan.failed['path'][0]} first; --retry-failed tries them again"
+        )
+    return counts
+
+
+def _settings(job: Job, model: bytes, parquet: bool) -> settings.Settings:
+    return settings.Settings(
         model=job.model,
         model_sha256=hashlib.sha256(model).hexdigest(),
         **job.options,
@@ -79,36 +112,21 @@ def run(job: Job, on_connected: Callable[[], object]) -> Counter[str]:
         bytes_column=job.bytes_column,
         deblurgan_tf=deblurgan_tf.__version__,
     )
-    begun = settings.agreed(output, wanted)
-    if begun not in (None, wanted.deblurgan_tf):
-        say(
-            f"{output.name} was begun with deblurgan_tf {begun}; going on with this one"
-        )
-    last, replaced, names = manifest.load(output)
-    plan = planning.plan(listed, last, job.retry_failed)
-    counts = Counter(before=plan.restored, failed=len(plan.failed))
-    if len(plan.left):
-        _check_model(job)
-        if begun is None:
-            settings.write(output, wanted)
-        output.sweep()
-        for status in _work(job, plan.left, model, parquet, on_connected):
-            counts[status] += 1
-        last, replaced, names = manifest.load(output)
-    if parquet:
-        parquet_results.clean(output, last, replaced, job.path_column)
-    manifest.compact(output, last, names)
-    output.sweep()
-    if len(plan.failed):
-        say(
-            f"{len(plan.failed)} failed before and were left at that, "
-            f"{plan.failed['path'][0]} first; --retry-failed tries them again"
-        )
-    return counts
+
+
+def _task(job: Job, run: int, parquet: bool) -> Task:
+    return Task(
+        run=run,
+        output=_absolute(job.output),
+        options=job.options,
+        cpus=job.cpus_per_actor,
+        batch=job.batch,
+        bytes_column=job.bytes_column if parquet else None,
+    )
 
 
 def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
-    """(rows of listing.SCHEMA, whether they are rows of Parquet files)"""
+    """Rows of listing.SCHEMA, and whether they are rows of Parquet files."""
     found = [list(listing.files_of(place)) for place in inputs]
     kinds = [
         job.parquet or listing.is_parquet(place, (line["file"] for line in files))
@@ -130,8 +148,8 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
         left_out = sum(line["file"].endswith(".parquet") for line in files)
         if left_out:
             say(
-                f"{place.name}: {left_out} Parquet files are left out; --parquet takes "
-                "these instead of the pictures"
+                f"{place.name}: {left_out} Parquet files are left out; --parquet "
+                "restores these instead of the picture files"
             )
     return listing.checked(tables, inputs, files=not parquet), parquet
 
@@ -143,19 +161,14 @@ def _check_model(job: Job) -> None:
     load(job.model, **job.options)
 
 
-def _work(
-    job: Job,
-    left: pa.Table,
-    model: bytes,
-    parquet: bool,
-    on_connected: Callable[[], object],
+def _restored(
+    job: Job, left: pa.Table, model: bytes, task: Task, check_lock: locks.Check
 ) -> Iterator[str]:
     """Yields the status of each picture, once its batch is committed."""
     cpus = None
     if job.address is None and job.actors is not None:
         cpus = job.actors * job.cpus_per_actor
     with cluster.connected(job.address, cpus) as there, _progress(len(left)) as advance:
-        on_connected()
         if job.address is None and there < job.cpus_per_actor:
             raise UsageError(
                 f"--cpus-per-actor {job.cpus_per_actor}: this machine has {there}, and "
@@ -164,16 +177,7 @@ def _work(
         from deblurgan_tf.batching import execution
 
         units = list(planning.units(left, job.batch))
-        task = Task(
-            run=secrets.token_hex(8),
-            output=_absolute(job.output),
-            options=job.options,
-            cpus=job.cpus_per_actor,
-            batch=job.batch,
-            bytes_column=job.bytes_column if parquet else None,
-        )
         inputs = [_absolute(uri) for uri in job.inputs]
-
         actors = cluster.count_actors(job.actors, job.cpus_per_actor, there, len(units))
         for start in range(0, len(units), UNITS_AT_ONCE):
             chosen = units[start : start + UNITS_AT_ONCE]
@@ -181,6 +185,7 @@ def _work(
                 for row in table.select(["status", "error"]).to_pylist():
                     advance(row)
                     yield row["status"]
+                check_lock()
 
 
 def _absolute(uri: str) -> str:
@@ -190,24 +195,27 @@ def _absolute(uri: str) -> str:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Shows the bar, or a line a minute without a terminal; tells of failures."""
+    """Shows failures, and a bar or, without a terminal, a line each minute.
+
+    Gives a function that is called with each picture's status and error.
+    """
     bar = counting_bar("restoring")
-    done, failures, told = 0, 0, time.monotonic()
+    done, failures, reported = 0, 0, time.monotonic()
     with bar:
         task = bar.add_task("", total=total)
 
         def advance(row: dict[str, Any]) -> None:
-            nonlocal done, failures, told
+            nonlocal done, failures, reported
             done += 1
             bar.update(task, completed=done)
             if row["status"] == "failed":
                 failures += 1
-                if failures <= TOLD_FAILURES:
+                if failures <= SHOWN_FAILURES:
                     say(f"failed: {row['error']}", "red")
-                if failures == TOLD_FAILURES:
-                    say("further failures are in the manifest alone")
-            if not console.is_terminal and time.monotonic() - told > TOLD_EVERY:
-                told = time.monotonic()
+                if failures == SHOWN_FAILURES:
+                    say("further failures are in the manifest only")
+            if not console.is_terminal and time.monotonic() - reported > REPORT_EVERY:
+                reported = time.monotonic()
                 say(f"{done} of {total} done, {failures} of them failed")
 
         yield advance

@@ -25,7 +25,7 @@ SCHEMA = pa.schema(
         ("mtime", manifest.TIME),
         ("row_group", pa.int32()),  # of a Parquet file, else null
         ("row", pa.int32()),  # in that row group, else null
-        ("error", pa.string()),  # why it cannot be read, known without reading
+        ("error", pa.string()),  # why it cannot be read, where the listing shows it
     ]
 )
 LARGEST = 2**31 - 1
@@ -34,7 +34,7 @@ _OURS = frozenset((manifest.FOLDER, settings.FILE, WORK))
 
 
 def is_parquet(place: Place, files: Iterable[str]) -> bool:
-    """Whether an input is a Parquet data set by its name, or by what lies in it."""
+    """Whether an input is a Parquet data set, by its name or by the files in it."""
     if place.path.endswith(".parquet"):
         return True
     endings = {PurePosixPath(file).suffix.lower() for file in files}
@@ -42,10 +42,10 @@ def is_parquet(place: Place, files: Iterable[str]) -> bool:
 
 
 def files_of(place: Place) -> Iterator[dict[str, Any]]:
-    """{file, size, mtime, error} of all files below a place, hidden ones left out.
+    """Gives {file, size, mtime, error} of all files below a place but hidden ones.
 
-    A place that is one file is that file. Raises DataError where nothing is there,
-    DataError where the store refuses.
+    A place may be a single file. Raises DataError where nothing is there, or where the
+    store does not answer.
     """
     if not place.is_there():
         raise DataError(f"{place.name}: does not exist; check the name")
@@ -79,7 +79,7 @@ def _of_disk(path: Path) -> dict[str, Any]:
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        # Neither Arrow nor an object store has names for such files.
+        # Arrow and object stores have no such names.
         shown = str(path).encode(errors="backslashreplace").decode()
         known |= {"file": shown, "error": "its name is not UTF-8; rename it"}
     return known
@@ -92,7 +92,7 @@ def pictures(place: Place, number: int, files: Iterable[dict[str, Any]]) -> pa.T
         if os.path.splitext(line["file"])[1].lower() not in images.SUFFIXES:
             continue
         if (line["size"] or 0) > LARGEST:
-            line = line | {"error": f"is of {line['size']:,} bytes; cut it into parts"}
+            line = line | {"error": f"has {line['size']:,} bytes; cut it into parts"}
         below = line["file"].removeprefix(place.path).lstrip("/")
         name = below or os.path.basename(line["file"])
         lines.append({"path": name, "input": number, **line})
@@ -102,8 +102,9 @@ def pictures(place: Place, number: int, files: Iterable[dict[str, Any]]) -> pa.T
 def checked(tables: list[pa.Table], inputs: list[Place], files: bool) -> pa.Table:
     """All pictures of all inputs, sorted by path.
 
-    files: each result is to be a file at its path. Raises DataError where there are
-    none, two have one path, or a result would lie among this command's own files.
+    files: the result of each is a file at its path. Raises DataError where there are
+    no pictures, two pictures have one path, or a result would lie among this command's
+    own files.
     """
     listed = pa.concat_tables(tables).combine_chunks()
     if not len(listed):

@@ -1,4 +1,4 @@
-"""The restored Parquet parts hold each row that the manifest names, and no other."""
+"""Makes the restored Parquet parts hold the rows that the manifest names, no others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from deblurgan_tf.batching.worker import DATA_FOLDER
 def clean(
     output: Place, last: pa.Table, replaced: pa.Table, path_column: str
 ) -> list[str]:
-    """Removes rows of pictures that were done again since, and parts that no manifest
-    row names, which a batch leaves that was killed before it was committed.
+    """Removes rows and parts that no row of the manifest names.
 
+    Such rows are pictures that were restored again later; such parts are left by a
+    batch that was killed before its commit. last, replaced: see `manifest.Manifest`.
     Returns the names of the parts that were removed or written anew. Call it before
-    `manifest.compact`, which forgets what was replaced.
+    `manifest.compact`, after which the replaced rows are not known.
     """
     named = set(pc.unique(last["output"]).to_pylist())
     stale = set(pc.unique(replaced["output"]).to_pylist()) & named - {None}

@@ -1,4 +1,4 @@
-"""Pictures that are rows of Parquet files: which there are, and their bytes."""
+"""Pictures that are rows of Parquet files: lists them and reads their bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deblurgan_tf.batching.listing import SCHEMA
 from deblurgan_tf.batching.stores import Place
 from deblurgan_tf.errors import DataError
 
-_READ_AHEAD = 8 << 20  # bytes of a column in memory, whatever the row group's size
+_READ_AHEAD = 8 << 20  # bytes of a column in memory, however large the row group
 
 
 def _open(place: Place, file: str) -> pq.ParquetFile:
@@ -103,10 +103,10 @@ def _rows_of(
 def read(
     place: Place, unit: pa.Table, bytes_column: str, rows_at_once: int
 ) -> Iterator[tuple[pa.Table, pa.StructArray]]:
-    """(rows of `unit`, those rows' columns as a struct), part by part.
+    """Gives (rows of `unit`, all columns of these rows as a struct) in parts.
 
     unit: rows of listing.SCHEMA, all of one row group. Raises what pyarrow raises for
-    damaged data, after the parts before the damage.
+    damaged data, after it gave the parts before the damage.
     """
     first = unit.slice(0, 1).to_pylist()[0]
     wanted = unit["row"].to_numpy()

@@ -1,8 +1,9 @@
-"""What is left to do, and in which portions it is fetched."""
+"""What is left to do, and the portions in which it is fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,24 +11,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BATCH_BYTES = 32 << 20
-"""Files of at most this many bytes travel together, so that what waits in memory is
-bounded; a larger file travels alone."""
+"""The files of a portion have at most this many bytes, which bounds the memory that
+waiting portions take; a larger file is a portion alone."""
 
 
 class Plan(NamedTuple):
+    """What a run has to do, and what it leaves as it is."""
+
     left: pa.Table
-    """Rows of listing.SCHEMA that have to be done."""
+    """Rows of listing.SCHEMA: the pictures to restore."""
     restored: int
+    """How many pictures are restored and unchanged."""
     failed: pa.Table
-    """Rows of manifest.SCHEMA of listed pictures that failed, and are left at that."""
+    """Rows of manifest.SCHEMA: pictures that failed and are not tried again."""
 
 
 def plan(listed: pa.Table, known: pa.Table, retry_failed: bool) -> Plan:
-    """Sets the listed pictures against the manifest's rows, one of each path.
+    """Compares the listed pictures with the manifest's rows, one row a path.
 
-    A picture is done where its row says restored, and the file that held it has the
-    size and the time of change that it had then. Otherwise it is done (again), but for
-    one that failed and is unchanged: only if `retry_failed`.
+    A picture is done where its row says restored, and its file still has the size and
+    the time of change that the row has. All others are left to do. A picture that
+    failed and whose file is unchanged is left to do only if `retry_failed`.
     """
     rows = pc.index_in(listed["path"], known["path"].combine_chunks())
     rows = rows.combine_chunks() if isinstance(rows, pa.ChunkedArray) else rows
@@ -47,7 +51,7 @@ def plan(listed: pa.Table, known: pa.Table, retry_failed: bool) -> Plan:
 
 
 def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
-    # A store that tells no time of change tells none both times.
+    # A store that has no times of change gives null both times.
     neither = pc.and_(pc.is_null(one), pc.is_null(other))
     return pc.or_(pc.fill_null(pc.equal(one, other), False), neither)
 
@@ -57,10 +61,10 @@ def _and(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def units(left: pa.Table, batch: int) -> Iterator[pa.Table]:
-    """Portions of `left` that are fetched together.
+    """Cuts `left` into portions that are fetched together.
 
-    Of files at most `batch`, and at most BATCH_BYTES where they are more than one; of
-    Parquet the rows of one row group.
+    A portion of files has at most `batch` of them, and at most BATCH_BYTES where they
+    are more than one. A portion of Parquet rows is one row group.
     """
     if not len(left):
         return
@@ -75,7 +79,7 @@ def units(left: pa.Table, batch: int) -> Iterator[pa.Table]:
         bounds = [0, *cuts.tolist(), len(left)]
     else:
         bounds = _bounds(pc.fill_null(left["size"], 0).to_pylist(), batch)
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         yield left.slice(start, stop - start)
 
 

@@ -1,4 +1,4 @@
-"""Fetch the bytes of pictures, in tasks beside the actors that restore them."""
+"""Reads the bytes of pictures, in tasks beside the actors that restore them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from deblurgan_tf.batching import manifest, parquet_rows
 from deblurgan_tf.batching.stores import Place, open_place
 
-FETCHERS = 8  # a store's answer takes long, its bytes do not
+FETCHERS = 8  # threads: the answer of a store takes long, the bytes do not
 BLOCK = [
     ("path", pa.string()),
     ("name", pa.string()),  # for messages
@@ -19,12 +19,14 @@ BLOCK = [
     ("mtime", manifest.TIME),
     ("error", pa.string()),  # why there are no bytes
 ]
-"""What travels to the actors; beside these `data`, or `row` with all columns."""
+"""The columns that actors get. Files have a column `data` too, Parquet rows a column
+`row` with all columns of the row."""
 
 
 def read_files(unit: pa.Table, inputs: list[str]) -> pa.Table:
-    """Rows of listing.SCHEMA -> BLOCK and `data`; a file that cannot be read says why
-    instead.
+    """Rows of listing.SCHEMA -> BLOCK and `data`.
+
+    A file that cannot be read has an error and no data.
     """
     lines = unit.to_pylist()
     places = [open_place(uri) for uri in inputs]
@@ -35,7 +37,7 @@ def read_files(unit: pa.Table, inputs: list[str]) -> pa.Table:
             return None, line["error"]
         try:
             return _contents(place, line["file"]), None
-        # Whatever a store's library raises, it is this picture's failure.
+        # Libraries of stores raise many kinds of errors; each fails one picture alone.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             return None, f"cannot be read ({reason}); check the file and its rights"
@@ -58,7 +60,10 @@ def _contents(place: Place, file: str) -> bytes:
 def read_rows(
     unit: pa.Table, inputs: list[str], bytes_column: str, batch: int
 ) -> Iterator[pa.Table]:
-    """Rows of listing.SCHEMA of one row group -> BLOCK and `row`, part by part."""
+    """Rows of listing.SCHEMA of one row group -> BLOCK and `row`, in parts.
+
+    Rows that cannot be read have an error and no column `row`.
+    """
     place = open_place(inputs[unit["input"][0].as_py()])
     done = 0
     try:
@@ -68,12 +73,12 @@ def read_rows(
                 "row", columns
             )
             done += len(part)
-    # Damaged pages raise errors of Arrow, of its codecs and of the store.
+    # For a damaged page Arrow, its codecs and the store raise many kinds of errors.
     except Exception as error:
         lost = unit.sort_by("row").slice(done)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        told = f"its row group cannot be read ({reason}); replace the Parquet file"
-        errors = pa.array([told] * len(lost), pa.string())
+        message = f"its row group cannot be read ({reason}); replace the Parquet file"
+        errors = pa.array([message] * len(lost), pa.string())
         yield _block(lost, _names(place, lost), errors)
 
 

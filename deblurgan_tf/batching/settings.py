@@ -1,4 +1,4 @@
-"""What an OUTPUT was begun with: batch.json, which later runs have to agree with."""
+"""What an OUTPUT was begun with: batch.json. Later runs must have the same settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE = "batch.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides what a result looks like."""
+    """Everything that a result depends on."""
 
     model: str
     model_sha256: str
@@ -25,11 +25,13 @@ class Settings:
     path_column: str
     bytes_column: str
     deblurgan_tf: str
-    """The version that began."""
+    """The version that OUTPUT was begun with."""
 
     def differences(self, begun: dict[str, Any]) -> list[str]:
-        """Which values were others, one text each; names of models may differ where
-        the weights do not, and versions are told apart by `other_version`.
+        """Which values differ from those of `begun`, one text each.
+
+        The model's name may differ where its weights are the same, and the version of
+        this package may differ.
         """
         mine = asdict(self)
         free = {"model", "deblurgan_tf"}
@@ -46,10 +48,11 @@ def _shown(value: Any) -> str:
 
 
 def agreed(output: Place, settings: Settings) -> str | None:
-    """Checks OUTPUT's batch.json, if there is one; returns the version that began.
+    """Compares OUTPUT's batch.json with the settings.
 
-    Raises RunError where it was begun with others, and for a folder that holds
-    something else.
+    Returns the version that OUTPUT was begun with, or None for a new OUTPUT. Raises
+    RunError where the settings differ, batch.json is damaged, or OUTPUT holds other
+    files.
     """
     if not output.holds(FILE):
         if output.is_file() or any(
@@ -71,15 +74,15 @@ def agreed(output: Place, settings: Settings) -> str | None:
     wrong = settings.differences(begun)
     if wrong:
         raise RunError(
-            f"{output.name} was begun otherwise: {'; '.join(wrong)} (the model was "
-            f"{begun.get('model')}). Name a new OUTPUT, or give the options that it "
-            "was begun with"
+            f"{output.name} was begun with other options: {'; '.join(wrong)} (the "
+            f"model was {begun.get('model')}). Name a new OUTPUT, or give the options "
+            "that it was begun with"
         )
     return version
 
 
 def write(output: Place, settings: Settings) -> None:
-    """Raises DataError where OUTPUT cannot be written to."""
+    """Writes batch.json. Raises DataError where OUTPUT cannot be written to."""
     text = json.dumps(asdict(settings), indent=2) + "\n"
     try:
         output.write(FILE, text.encode())

@@ -1,6 +1,4 @@
-"""Folders and object stores under one roof: a place, and files in it, whole or not at
-all.
-"""
+"""Folders and object stores behind one class: a place, and the files in it."""
 
 from __future__ import annotations
 
@@ -10,12 +8,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs as pafs
 
 from deblurgan_tf.errors import DataError
+from deblurgan_tf.storage.atomic import move_into_place
 
 ARROW_SCHEMES = frozenset(
     ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
@@ -24,8 +24,8 @@ ARROW_SCHEMES = frozenset(
 WHOLE_PUTS = frozenset(("s3", "gcs", "abfs", "memory"))
 """Stores where a file appears when it is complete; elsewhere it is renamed."""
 WORK = ".work"
-"""The folder of a place that is there during a run: files grow in it before they get
-their names, and batches leave a mark when they are begun."""
+"""A folder of OUTPUT that exists during a run: files are written in it before they are
+renamed, and batches leave a mark in it when they are begun."""
 T = TypeVar("T")
 
 
@@ -39,7 +39,7 @@ class Place:
 
     @property
     def kind(self) -> str:
-        """local, s3, gcs, abfs, hdfs, memory, ..., whichever library opens it."""
+        """Local, s3, gcs, abfs, hdfs, memory, ...: the same for every library."""
         name = self.files.type_name
         if isinstance(self.files, pafs.PyFileSystem):
             protocol = self.files.handler.fs.protocol
@@ -51,7 +51,7 @@ class Place:
         return f"{self.path}/{name}"
 
     def spell(self, path: str) -> str:
-        """A full path of this store for a message: no keys and options of its URI."""
+        """A full path of this store for messages, without keys and options of a URI."""
         scheme, colon, _ = self.uri.partition("://")
         if colon:
             return f"{scheme}://{path}"
@@ -63,17 +63,20 @@ class Place:
         return self.spell(self.path) or "/"
 
     def is_file(self) -> bool:
+        """Whether the place itself is a file. Raises DataError, as all that read do."""
         return self._tried(self.files.get_file_info, self.path).is_file
 
     def is_there(self) -> bool:
+        """Whether there is a file or a folder."""
         found = self._tried(self.files.get_file_info, self.path)
         return found.type != pafs.FileType.NotFound
 
     def holds(self, name: str) -> bool:
+        """Whether there is a file of that name in it."""
         return self._tried(self.files.get_file_info, self.at(name)).is_file
 
     def find(self, folder: str = "", recursive: bool = True) -> list[pafs.FileInfo]:
-        """What lies below it, in no order; nothing where it does not exist."""
+        """The files and folders below it, unsorted; none where it does not exist."""
         selector = pafs.FileSelector(
             self.at(folder) if folder else self.path,
             allow_not_found=True,
@@ -82,16 +85,27 @@ class Place:
         return self._tried(self.files.get_file_info, selector)
 
     def read(self, name: str) -> bytes:
-        """Raises DataError where it cannot be read."""
+        """The contents of a file. Raises DataError where it cannot be read."""
+        return self._tried(self._contents, self.at(name))
 
-        def whole(path: str) -> bytes:
-            with self.files.open_input_stream(path) as stream:
-                return stream.read()
+    def read_if_there(self, name: str) -> bytes | None:
+        """The contents of a file, or None where there is none of that name.
 
-        return self._tried(whole, self.at(name))
+        Raises DataError where the store does not answer.
+        """
+        try:
+            return self._contents(self.at(name))
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException) as error:
+            raise self._unreadable(error) from error
+
+    def _contents(self, path: str) -> bytes:
+        with self.files.open_input_stream(path) as stream:
+            return stream.read()
 
     def write(self, name: str, data: bytes) -> None:
-        """Puts a file there whole or not at all, in the place of one of that name.
+        """Writes a file whole or not at all, and replaces one of that name.
 
         Raises OSError where the store refuses.
         """
@@ -99,27 +113,44 @@ class Place:
         if self.kind in WHOLE_PUTS:
             self._put(target, data)
             return
-        # Names that two attempts share would let one rename what the other writes.
+        # In WORK, which a run empties: a killed process leaves half a file only there.
+        # A random name, because two attempts may write the same file.
         partial = self.at(f"{WORK}/{secrets.token_hex(8)}")
-        for path in (partial, target):
-            self.files.create_dir(os.path.dirname(path), recursive=True)
+        self._make_folder_of(partial)
+        self._make_folder_of(target)
         try:
             self._put(partial, data)
-            self.files.move(partial, target)
+            if self.kind == "local":
+                move_into_place(Path(partial), Path(target))
+            else:
+                self.files.move(partial, target)
         except BaseException:
             if self.files.get_file_info(partial).is_file:
                 self.files.delete_file(partial)
             raise
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Writes a file in its place: readers may see half of it in some stores.
+
+        Raises OSError where the store refuses.
+        """
+        self._make_folder_of(self.at(name))
+        self._put(self.at(name), data)
+
+    def _make_folder_of(self, path: str) -> None:
+        if self.kind not in WHOLE_PUTS:
+            self.files.create_dir(os.path.dirname(path), recursive=True)
 
     def _put(self, path: str, data: bytes) -> None:
         with self.files.open_output_stream(path, compression=None) as stream:
             stream.write(data)
 
     def delete(self, name: str) -> None:
+        """Removes a file. Raises DataError where that fails."""
         self._tried(self.files.delete_file, self.at(name))
 
     def sweep(self) -> None:
-        """Removes what a run leaves in WORK, or processes of it that were killed."""
+        """Removes WORK, with what processes left in it that were killed."""
         folder = self.at(WORK)
         if self.files.get_file_info(folder).type == pafs.FileType.Directory:
             self._tried(self.files.delete_dir, folder)
@@ -128,10 +159,13 @@ class Place:
         try:
             return work(*arguments)
         except (OSError, pa.ArrowException) as error:
-            raise DataError(
-                f"{self.name}: cannot be read ({_reason(error)}); check the name, the "
-                "rights and the network"
-            ) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.name}: cannot be read ({_reason(error)}); check the name, the "
+            "rights and the network"
+        )
 
 
 def _reason(error: Exception) -> str:
@@ -140,9 +174,9 @@ def _reason(error: Exception) -> str:
 
 @lru_cache(maxsize=64)
 def open_place(uri: str) -> Place:
-    """A path of this machine, or a URI that pyarrow or fsspec know.
+    """The place of a path of this machine, or of a URI that pyarrow or fsspec open.
 
-    Raises DataError for a URI that neither knows, or a store that is not reached.
+    Raises DataError for a URI that neither opens, or a store that is not reached.
     """
     scheme, colon, _ = uri.partition("://")
     if not colon:
@@ -185,7 +219,7 @@ def _comparable(place: Place) -> str:
 
 
 def _in_one_request(uri: str) -> str:
-    """Lets pyarrow put a small file by one request to S3, not by three."""
+    """Makes pyarrow write a small file to S3 in one request instead of three."""
     if not uri.startswith("s3://") or "allow_delayed_open" in uri:
         return uri
     return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"

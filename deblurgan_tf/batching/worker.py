@@ -1,4 +1,4 @@
-"""An actor that holds a model: restores batch after batch, and commits each."""
+"""An actor that holds a model, restores batch after batch, and commits each."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
 
 ATTEMPTS = 3
-"""How often a batch is begun, and then each of its pictures, whose worker dies."""
-WRITERS = 4  # a store's answer takes long, its bytes do not
+"""How often a batch is begun whose workers die; after that each of its pictures alone
+is begun as often."""
+WRITERS = 4  # threads: the answer of a store takes long, sending the bytes does not
 DATA_FOLDER = "pictures"
-"""Below OUTPUT, the Parquet parts of restored pictures."""
+"""The folder of OUTPUT with the Parquet parts of restored pictures."""
 _DEADLY = (
     f"{ATTEMPTS} workers died of it (too little memory, or a decoder that crashed); "
     "leave it out or convert it"
@@ -38,13 +39,15 @@ _NAME_IS_REFUSED = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVA
 
 @dataclass(frozen=True)
 class Task:
-    """What an actor needs to know; the same for all of a run.
+    """What an actor needs to know; the same for all actors of a run.
 
+    run: the number of the run, see `manifest.Manifest.next_run`.
     options: precision, tta and tile, as `restorer.Restorer` takes them.
+    cpus: threads of an actor. batch: pictures that are committed together, at most.
     bytes_column: of Parquet data sets; None where the results are files.
     """
 
-    run: str
+    run: int
     output: str
     options: dict[str, Any]
     cpus: int
@@ -55,15 +58,17 @@ class Task:
 class Worker:
     """Takes blocks of `reading.BLOCK`, gives rows of `manifest.SCHEMA`."""
 
-    def __init__(self, model: bytes, task: Task):
-        """model: the contents of a .keras file, which may be on one machine alone."""
+    def __init__(self, model: bytes, task: Task) -> None:
+        """Loads `model`, the contents of a .keras file, which may be on one machine."""
         self.task = task
         self.output = open_place(task.output)
         self.restorer = _restorer(model, task)
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        """Raises DataError where OUTPUT cannot be written to: that is no picture's
-        fault, and the next batch would fare no better.
+        """Restores and commits a block in batches.
+
+        Raises DataError where OUTPUT cannot be written to: the next batch would fail
+        too.
         """
         step = self.task.batch
         parts = [
@@ -78,13 +83,13 @@ class Worker:
         rows = [_row(line, content) for line, content in zip(lines, data, strict=True)]
         inputs = [(row["path"], row["input_sha256"] or "") for row in rows]
         name = manifest.batch_name(self.task.run, inputs)
-        # An attempt before this one, killed before it could tell, may have got so far.
+        # A worker may have been killed after its commit, before it gave the rows.
         earlier = manifest.committed(self.output, name)
         if earlier is not None:
             return earlier
         attempts = self._attempts(name)
         if attempts == ATTEMPTS and len(block) > 1:
-            # Which of them is to blame is not known, so each goes alone.
+            # It is not known which of them kills workers, so each is a batch alone.
             return pa.concat_tables(
                 [self._batch(block.slice(n, 1)) for n in range(len(block))]
             )
@@ -98,7 +103,8 @@ class Worker:
                 self._begin(name, attempts)
                 self._parquet(name, block, lines, data, rows)
             now = datetime.now(UTC)
-            table = manifest.table(row | {"finished": now} for row in rows)
+            written = {"finished": now, "run": self.task.run}
+            table = manifest.table(row | written for row in rows)
             manifest.commit(self.output, name, table)
         except OSError as error:
             raise DataError(
@@ -108,7 +114,7 @@ class Worker:
         return table
 
     def _attempts(self, name: str) -> int:
-        """How often this batch was begun in this run; each time its worker died."""
+        """How often this run has begun this batch; each of those workers died."""
         count = 0
         while count < ATTEMPTS and self.output.holds(_mark(name, count)):
             count += 1
@@ -123,7 +129,7 @@ class Worker:
         data: list[bytes | None],
         rows: list[dict[str, Any]],
     ) -> None:
-        """One file a picture, at its path; fills in the rows."""
+        """Writes each restored picture to its path, and fills in the rows."""
         writing: list[tuple[dict[str, Any], Future[None]]] = []
         with ThreadPoolExecutor(WRITERS) as writers:
 
@@ -150,7 +156,7 @@ class Worker:
         data: list[bytes | None],
         rows: list[dict[str, Any]],
     ) -> None:
-        """One Parquet file of the restored ones, all their columns kept."""
+        """Writes one Parquet file of the restored pictures, with all their columns."""
         results: list[bytes | None] = [None] * len(rows)
 
         def keep(number: int, restored: bytes) -> None:
@@ -206,7 +212,7 @@ def _check_file(name: str, picture: images.Picture) -> None:
 def _with_bytes(
     block: pa.Table, bytes_column: str, results: list[bytes | None]
 ) -> pa.Table:
-    """The columns of the rows that have a result, it in the place of their bytes."""
+    """The rows that have a result, with all columns, the result in `bytes_column`."""
     row = block["row"].combine_chunks()
     table = pa.Table.from_struct_array(row)
     number = table.schema.get_field_index(bytes_column)

@@ -1,4 +1,4 @@
-"""Whether an exported model answers as `predict` does, found in a fresh process."""
+"""Compares an exported model with `predict`, in a fresh process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Pictures = list[np.ndarray]
 
 
 class Tolerance(NamedTuple):
-    """What is allowed between the answers and `predict`'s pixels.
+    """How far the answers may differ from `predict`'s pixels.
 
-    levels: the largest difference in grey levels. share: how many of the values may
-    differ at all. psnr: of the answers against `predict`'s, in dB, over all values.
+    levels: the largest difference, in grey levels. share: the fraction of values that
+    may differ at all. psnr: the lowest PSNR against `predict`'s pixels, in dB, over all
+    values.
     """
 
     levels: int
@@ -29,7 +30,7 @@ class Tolerance(NamedTuple):
     psnr: float
 
 
-# Sums in another order move a value across the middle between two levels now and then.
+# Sums in another order sometimes change how a value is rounded.
 FLOAT32 = Tolerance(levels=1, share=1e-2, psnr=0)
 QUANTISED = {
     "float16": Tolerance(levels=8, share=1, psnr=50),
@@ -38,7 +39,7 @@ QUANTISED = {
 
 
 class Agreement(NamedTuple):
-    """How far the answers of one signature are from `predict`'s pixels."""
+    """How far the answers of one signature differ from `predict`'s pixels."""
 
     signature: str
     pictures: int
@@ -48,17 +49,17 @@ class Agreement(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        told = f"{self.signature}: {self.pictures} pictures, "
+        start = f"{self.signature}: {self.pictures} pictures, "
         if not self.largest:
-            return f"{told}equal to predict ({self.seconds:.1f} s)"
+            return f"{start}equal to predict ({self.seconds:.1f} s)"
         return (
-            f"{told}largest difference from predict {self.largest} of 255, in "
+            f"{start}largest difference from predict {self.largest} of 255, in "
             f"{self.share:.2g} of the values, {self.psnr:.1f} dB ({self.seconds:.1f} s)"
         )
 
 
 def pictures() -> Pictures:
-    """What is compared: uint8 (H, W, 3), odd sizes, tall and wide ones, a flat one."""
+    """The pictures of the comparison: uint8 (H, W, 3) of odd sizes, and a flat one."""
     sizes = [(1, 1), (97, 5), (2, 150), (17, 23), (64, 128), (64, 128), (131, 67)]
     sizes += [(240, 320)]
     made = [_blocks(*size, seed) for seed, size in enumerate(sizes)]
@@ -66,7 +67,7 @@ def pictures() -> Pictures:
 
 
 def _blocks(height: int, width: int, seed: int) -> np.ndarray:
-    """Blurred edges and noise: what a generator reacts to."""
+    """Blurred edges and noise, which a generator changes."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 256, (-(-height // 9), -(-width // 9), 3), np.uint8)
     picture = np.kron(blocks, np.ones((9, 9, 1), np.uint8))[:height, :width]
@@ -75,9 +76,10 @@ def _blocks(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def compare(path: Path, restorer: Restorer, tolerance: Tolerance) -> list[Agreement]:
-    """Each signature of an exported model against `restorer`.
+    """Compares each signature of an exported model with `restorer`.
 
-    Raises WorkFailed where one differs by more than the tolerance, or cannot run.
+    path: a SavedModel's folder, an .onnx or a .tflite file. Raises WorkFailed where a
+    signature differs by more than the tolerance, or cannot run.
     """
     blurred = pictures()
     wanted = [restorer.restore(picture) for picture in blurred]
@@ -107,18 +109,18 @@ def _measured(
                 f"{signature}: picture {number} became {one.shape} {one.dtype}, not "
                 f"{other.shape} {other.dtype}. The export is not kept"
             )
-    apart = np.concatenate(
+    differences = np.concatenate(
         [
             np.abs(one.astype(int) - other).ravel()
             for one, other in zip(restored, wanted, strict=True)
         ]
     )
-    error = np.mean(np.square(apart.astype(float)))
+    error = np.mean(np.square(differences.astype(float)))
     return Agreement(
         signature,
         pictures=len(wanted),
-        largest=int(apart.max()),
-        share=float(np.mean(apart > 0)),
+        largest=int(differences.max()),
+        share=float(np.mean(differences > 0)),
         psnr=float(10 * np.log10(255**2 / error)) if error else float("inf"),
         seconds=seconds,
     )
@@ -127,24 +129,24 @@ def _measured(
 def answers(path: Path, blurred: Pictures) -> dict[str, tuple[Pictures, float]]:
     """Signature -> (restored pictures, seconds), from a fresh process.
 
-    Raises WorkFailed with that process's last words where it fails.
+    Raises WorkFailed with the last line of that process where it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "pictures.npz"), Path(folder, "answers.npz")
         numbered: dict[str, Any] = {str(n): each for n, each in enumerate(blurred)}
         np.savez(source, **numbered)
         module = "deblurgan_tf.exporting.reloaded"
-        done = subprocess.run(
+        ended = subprocess.run(
             [sys.executable, "-m", module, path, source, target],
             capture_output=True,
             text=True,
             errors="replace",
         )
-        if done.returncode or not target.exists():
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        if ended.returncode or not target.exists():
+            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
             raise WorkFailed(
                 f"{path.name} does not run in a fresh process (exit code "
-                f"{done.returncode}): {last}. The export is not kept"
+                f"{ended.returncode}): {last}. The export is not kept"
             )
         with np.load(target) as stored:
             values = dict(stored)

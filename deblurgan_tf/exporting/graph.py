@@ -1,36 +1,38 @@
-"""A generator that answers as `predict` does, from stored pixels to stored pixels.
+"""A generator as a graph that answers as `predict` does, from pixels to pixels.
 
-All that `predict` does around the model is here as TensorFlow operations, so that it
-travels with the exported file: scaling, passing flat pictures through, rounding.
-Padding and cropping are layers of the model.
+What `predict` does around the model is here as TensorFlow operations, so that the
+exported file contains it: scaling, passing flat pictures through, rounding. Padding and
+cropping are layers of the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE
 from deblurgan_tf.models.layers import InstanceNormalization
 
 MAX_PIXELS = TILE * TILE
-"""What an exported SavedModel restores at most; `predict` cuts larger ones into tiles.
-
-Sides below tiles.SMALLEST count as SMALLEST, which they are padded to.
-"""
+"""Pixels of the largest picture that an exported SavedModel restores; `predict` cuts
+larger ones into tiles. A side below tiles.SMALLEST counts as SMALLEST, to which it is
+padded."""
 
 Restore = Callable[[tf.Tensor], tf.Tensor]
 
 
 def restoring(model: keras.Model) -> Restore:
-    """float32 (N, H, W, 3) in [-1, 1] -> the same, as `predict` restores each picture.
+    """A function that restores as `predict` does: float32 (N, H, W, 3) in [-1, 1].
 
-    A model with instance normalisation passes flat pictures through: see
-    `Restorer._restore`.
+    A model with instance normalisation passes flat pictures through, as
+    `inference.restorer.Restorer` does.
     """
     normalised = any(isinstance(x, InstanceNormalization) for x in model.layers)
 
@@ -46,7 +48,10 @@ def restoring(model: keras.Model) -> Restore:
 
 
 def restoring_uint8(model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
-    """image, uint8 (N, H, W, 3) -> {"restored": the same}, any N, H and W from 1."""
+    """A function of image, uint8 (N, H, W, 3) -> {"restored": uint8 (N, H, W, 3)}.
+
+    N, H and W are at least 1.
+    """
     restore = restoring(model)
 
     def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -57,16 +62,17 @@ def restoring_uint8(model: keras.Model) -> tf.types.experimental.PolymorphicFunc
 
 
 def in_parts(restore: Restore, pictures: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    """Restores (N, H, W, 3) in parts of at most `max_pixels` pixels, but one picture.
+    """Restores (N, H, W, 3) in parts of at most `max_pixels` pixels.
 
-    A large request then takes no more memory than the largest picture. One picture is
-    a batch of static size 1, whose instance normalisation is fused, as in `predict`.
+    A larger picture is a part alone. So a large request takes no more memory than the
+    largest picture. One picture is a batch of static size 1, whose instance
+    normalisation is fused, as in `predict`.
     """
     shape = tf.shape(pictures)
     count = shape[0]
     step = tf.cast(tf.maximum(max_pixels // area(shape[1], shape[2]), 1), tf.int32)
 
-    def body(start: tf.Tensor, parts: tf.TensorArray) -> tuple:
+    def body(start: tf.Tensor, parts: tf.TensorArray) -> tuple[Any, tf.TensorArray]:
         part = pictures[start : start + step]
         restored = tf.cond(
             tf.equal(tf.shape(part)[0], 1),
@@ -81,7 +87,7 @@ def in_parts(restore: Restore, pictures: tf.Tensor, max_pixels: int) -> tf.Tenso
         infer_shape=False,
         element_shape=(None, None, None, 3),
     )
-    # One part after another: side by side they would take the memory of all.
+    # One part after another: in parallel they would need memory for all.
     _, parts = tf.while_loop(
         lambda start, _: start < count, body, (0, parts), parallel_iterations=1
     )
@@ -89,8 +95,26 @@ def in_parts(restore: Restore, pictures: tf.Tensor, max_pixels: int) -> tf.Tenso
 
 
 def area(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Pixels that a picture has in the model, int64: each side at least SMALLEST."""
+    """Pixels of a picture inside the model, int64: each side is at least SMALLEST."""
     sides = [
         tf.maximum(tf.cast(side, tf.int64), tiles.SMALLEST) for side in (height, width)
     ]
     return sides[0] * sides[1]
+
+
+@contextmanager
+def converting(model: keras.Model, form: str) -> Iterator[None]:
+    """Raises WorkFailed for anything that a converter raises.
+
+    Converters raise exceptions of all kinds for layers that they do not know. So put
+    nothing but the converter's own call inside.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise WorkFailed(
+            f"the model {model.name} cannot be written as {form} "
+            f"({type(error).__name__}: {reason[:200]}); choose another --format, or "
+            "build the model of usual layers in float32"
+        ) from error

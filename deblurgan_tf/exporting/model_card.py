@@ -1,4 +1,4 @@
-"""What an exported model is, in words: for whoever finds the file without its code."""
+"""The card of an exported model: what it is, for readers who have only the file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 
 def source(given: str, file: Path) -> Source:
-    """Of what --model named, and the .keras file that `model_files.find` found."""
+    """The source of a model: `given` is --model, `file` the .keras file of it."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if file.name == "generator.keras":  # a run's
         name, config = file.resolve().parent.name, file.with_name("config.yaml")
@@ -73,9 +73,11 @@ def facts(origin: Source, form: str) -> dict[str, str]:
 
 
 def text(origin: Source, form: str, interface: str, measured: Sequence[object]) -> str:
-    """The card in Markdown; `measured` are lines of what was found in a fresh process.
+    """The card in Markdown.
 
-    The shipped models' own card is added, limits and licence included.
+    form: the format's name. interface: the signatures or tensors. measured: lines of
+    the comparison in a fresh process. A shipped model's card is added, with limits and
+    licence.
     """
     known = facts(origin, form)
     table = "\n".join(f"| {key} | {value} |" for key, value in known.items())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from deblurgan_tf.exporting.graph import restoring_uint8
+from deblurgan_tf.exporting.graph import converting, restoring_uint8
 
 OPSET = 17
 """Of ONNX 1.12 (2022); ONNX Runtime has it since 1.12."""
@@ -19,17 +19,18 @@ AXES = ("N", "H", "W", 3)
 def save(model: keras.Model, path: Path, facts: dict[str, str]) -> None:
     """Writes the file; `facts` become its metadata.
 
-    Instance normalisation is written as means and products, not as the operator of
-    that name, which would round differently. There is no limit on the pictures' size
-    but memory: an ONNX graph cannot refuse.
+    Instance normalisation is written as means and products, not as ONNX's operator,
+    which would round differently. Only memory limits the size of pictures: an ONNX
+    graph cannot refuse any. Raises WorkFailed where the converter refuses the model.
     """
     import onnx
     import tf2onnx
 
     function = restoring_uint8(model)
-    proto, _ = tf2onnx.convert.from_function(
-        function, input_signature=function.input_signature, opset=OPSET
-    )
+    with converting(model, "onnx"):
+        proto, _ = tf2onnx.convert.from_function(
+            function, input_signature=function.input_signature, opset=OPSET
+        )
     used = {node.domain for node in proto.graph.node}
     if used != {""}:
         raise AssertionError(f"operators that are not of ONNX itself: {used}")

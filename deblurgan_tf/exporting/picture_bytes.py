@@ -1,8 +1,8 @@
 """JPEG and PNG files to pixels and back, inside a TensorFlow graph.
 
-What a server gets is judged before it is decoded: a header of 12,000 x 12,000 pixels
-costs nothing. Every refusal is an InvalidArgument error that fails its request with a
-sentence; damaged data fail in TensorFlow's decoders, with the same kind of error.
+Files are checked before they are decoded: a header of 12,000 x 12,000 pixels costs
+nothing. Every refusal is an InvalidArgument error whose message names the file and the
+reason; damaged data fail in TensorFlow's decoders, with the same kind of error.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from deblurgan_tf.exporting.graph import area
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 _HEADER = 33  # bytes of a PNG's signature and its first chunk
-_HEAD = 65536  # bytes in which the orientation is looked for
+_HEAD = 65536  # bytes in which the orientation is searched for
 
 # RE2's \C is any byte. The tag is 12 bytes of TIFF's first directory: its number
-# 0x0112, type SHORT or LONG, one value, the value; in either byte order. It is among
-# the first 40 entries of a directory that lies right behind the header, where cameras
-# and phones put it.
+# 0x0112, type SHORT or LONG, one value, the value; in either byte order. It is searched
+# among the first 40 entries of a directory right behind the header, where cameras and
+# phones put it.
 _ORIENTATION = (
     r"^\C*?(?:Exif\x00\x00|eXIf)(?:"
     r"II\*\x00\x08\x00\x00\x00\C\C(?:\C{12}){0,40}?"
@@ -47,9 +47,9 @@ class Decoded(NamedTuple):
 def decode(data: tf.Tensor, place: tf.Tensor, max_pixels: int) -> Decoded:
     """Decodes one file, a string (). `place` names it in errors, e.g. image_bytes[2].
 
-    Takes JPEG (grey or colour) and PNG of every kind; 16 bits stay 16 bits. EXIF
-    orientations are applied, as `predict` does. Refuses what is neither, animations,
-    CMYK, and pictures of more than `max_pixels` pixels, before anything is decoded.
+    Accepts JPEG (grey or colour) and every kind of PNG; 16 bits stay 16 bits. EXIF
+    orientations are applied, as in `predict`. Other formats, animations, CMYK and
+    pictures of more than `max_pixels` pixels are refused before anything is decoded.
     """
     is_png = tf.equal(_start(data, len(_PNG)), _PNG)
     is_jpeg = tf.equal(_start(data, len(_JPEG)), _JPEG)
@@ -90,19 +90,21 @@ def decode(data: tf.Tensor, place: tf.Tensor, max_pixels: int) -> Decoded:
         data = tf.identity(data)
     deep = is_png & tf.equal(tf.strings.substr(data, 24, 1), b"\x10")
     samples = tf.cond(is_png, lambda: _png(data), lambda: _jpeg(data))
-    samples = _turned(samples, orientation(data))
+    samples = _upright(samples, orientation(data))
     return Decoded(images.to_float(samples[..., :3]), samples[..., 3:], deep)
 
 
 def encode(restored: tf.Tensor, picture: Decoded) -> tf.Tensor:
-    """A PNG of float32 (H, W, 3) in [-1, 1], with the bit depth of `picture` and,
-    unless it is opaque, its alpha channel. PNG for all, since it loses nothing.
+    """A PNG of float32 (H, W, 3) in [-1, 1] with the bit depth of `picture`.
+
+    It has the picture's alpha channel unless the picture is opaque. JPEG files are
+    answered with PNG too, since it loses nothing.
     """
-    seen_through = tf.reduce_any(picture.alpha < 65535)
+    has_alpha = tf.reduce_any(picture.alpha < 65535)
 
     def png(colour: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
         return tf.cond(
-            seen_through,
+            has_alpha,
             lambda: tf.io.encode_png(tf.concat([colour, alpha], axis=2)),
             lambda: tf.io.encode_png(colour),
         )
@@ -110,7 +112,7 @@ def encode(restored: tf.Tensor, picture: Decoded) -> tf.Tensor:
     return tf.cond(
         picture.deep,
         lambda: png(images.to_uint16(restored), picture.alpha),
-        # 8 bits were stretched to 16 by 257.
+        # Alpha of 8 bits was scaled to 16 bits by 257.
         lambda: png(
             images.to_uint8(restored),
             tf.cast(tf.cast(picture.alpha, tf.int32) // 257, tf.uint8),
@@ -131,14 +133,16 @@ def _start(data: tf.Tensor, length: int) -> tf.Tensor:
     return tf.strings.substr(data, 0, length)
 
 
-def _refusing(place: tf.Tensor, *reasons: tuple) -> tf.control_dependencies:
-    """What runs under it runs only where no reason (condition, sentence) holds."""
+def _refusing(
+    place: tf.Tensor, *reasons: tuple[tf.Tensor, tf.Tensor | str]
+) -> tf.control_dependencies:
+    """Operations inside run only where no reason (condition, message) holds."""
     checks: list[Any] = []
-    for wrong, sentence in reasons:
-        told = tf.strings.join([place, " ", sentence])
-        # The first reason that holds is told, not any of them.
+    for wrong, message in reasons:
+        text = tf.strings.join([place, " ", message])
+        # One after another: the first reason that holds is reported.
         with tf.control_dependencies(checks):
-            checks = [tf.debugging.Assert(~wrong, [told])]
+            checks = [tf.debugging.Assert(~wrong, [text])]
     return tf.control_dependencies(checks)
 
 
@@ -175,8 +179,8 @@ def _opaque(colour: tf.Tensor) -> tf.Tensor:
     return tf.concat([colour, alpha], axis=2)
 
 
-def _turned(samples: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """Undoes an EXIF orientation of (H, W, C), as `images.decode` does."""
+def _upright(samples: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """Undoes the EXIF orientation `number` of (H, W, C), as `images.decode` does."""
     samples = tf.cond(
         number > 4, lambda: tf.transpose(samples, (1, 0, 2)), lambda: samples
     )

@@ -1,4 +1,4 @@
-"""What smaller weights cost: PSNR on rendered plates, before and after."""
+"""What smaller weights cost: PSNR on rendered plates, of both models."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from deblurgan_tf.metrics import pixels as metrics
 from deblurgan_tf.training.validation import Validation
 
 EXPERIMENT = "plates_quick"
-"""Whose validation plates are taken: 16 of 64x128, blurred by up to 16 pixels."""
+"""The experiment whose validation plates are used: 16 of 64x128 pixels (height x
+width), blurred by up to 16 pixels."""
 
 
 class Cost(NamedTuple):
-    """Mean PSNR against the sharp plates, dB."""
+    """Mean PSNR against the sharp plates, in dB."""
 
     plates: int
     blurred: float

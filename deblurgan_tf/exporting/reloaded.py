@@ -1,9 +1,9 @@
-"""An exported model, opened without Keras and without the code that made it.
+"""Runs an exported model without Keras and without the code that made it.
 
     python -m deblurgan_tf.exporting.reloaded MODEL PICTURES.npz ANSWERS.npz
 
-runs in a process of its own: what was left in the exporting one cannot help.
-`agreement` starts it and reads the answers.
+runs in a fresh process, which shares nothing with the exporting one. `agreement` starts
+it and reads the answers.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _each(run: Callable[[np.ndarray], np.ndarray]) -> Runner:
 
 
 def _batched(run: Callable[[np.ndarray], np.ndarray]) -> Runner:
-    """Pictures of one size go together; one that is alone goes twice."""
+    """Runs pictures of one size as one batch; a single one is put in it twice."""
 
     def answers(pictures: Pictures) -> Pictures:
         restored: dict[int, np.ndarray] = {}
@@ -92,6 +92,7 @@ def _batched(run: Callable[[np.ndarray], np.ndarray]) -> Runner:
 
 
 def main(model: str, source: str, target: str) -> None:
+    """Restores the pictures of `source` and writes the answers to `target`."""
     with np.load(source) as stored:
         pictures = [stored[str(number)] for number in range(len(stored))]
     answers: dict[str, Any] = {}

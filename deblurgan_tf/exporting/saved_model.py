@@ -20,7 +20,13 @@ import tensorflow as tf
 
 from deblurgan_tf import images
 from deblurgan_tf.exporting import picture_bytes
-from deblurgan_tf.exporting.graph import MAX_PIXELS, area, in_parts, restoring
+from deblurgan_tf.exporting.graph import (
+    MAX_PIXELS,
+    area,
+    converting,
+    in_parts,
+    restoring,
+)
 
 Answer = dict[str, tf.Tensor]
 
@@ -28,11 +34,14 @@ Answer = dict[str, tf.Tensor]
 def save(model: keras.Model, folder: Path, max_pixels: int = MAX_PIXELS) -> None:
     """Writes the SavedModel of a generator into a folder.
 
-    max_pixels: larger pictures are refused with an InvalidArgument error.
+    max_pixels: larger pictures are refused with an InvalidArgument error. Raises
+    WorkFailed where TensorFlow cannot save the model.
     """
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    tf.saved_model.save(module, str(folder), signatures=signatures(model, max_pixels))
+    functions = signatures(model, max_pixels)
+    with converting(model, "saved_model"):
+        tf.saved_model.save(module, str(folder), signatures=functions)
 
 
 def signatures(
@@ -65,7 +74,7 @@ def signatures(
             result = restore(picture.blurred[None])[0]
             return picture_bytes.encode(result, picture)
 
-        # One after another: in memory is one picture at a time.
+        # One after another: only one picture at a time is in memory.
         files = tf.map_fn(
             answer,
             tf.range(tf.size(image_bytes)),
@@ -74,7 +83,12 @@ def signatures(
         )
         return {"restored_bytes": files}
 
-    def compiled(function: Callable, shape: tuple, dtype: Any, name: str) -> Any:
+    def compiled(
+        function: Callable[[tf.Tensor], Answer],
+        shape: tuple[int | None, ...],
+        dtype: tf.DType,
+        name: str,
+    ) -> Any:
         spec = tf.TensorSpec(shape, dtype, name=name)
         return tf.function(function, input_signature=[spec], autograph=False)
 

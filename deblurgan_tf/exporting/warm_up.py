@@ -1,7 +1,7 @@
-"""The requests that TensorFlow Serving runs before it calls a model ready.
+"""The requests that TensorFlow Serving runs before it reports a model as ready.
 
-Without them the first requests of users pay for what TensorFlow does once for each
-signature. Needs the extra `serve`, which has the official protocol buffers.
+Without them the first requests of users are slow: TensorFlow prepares each signature at
+its first run. Needs the extra `serve`, which has the official protocol buffers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 SIZES = ((64, 128), (256, 256))
-"""A plate and a small photo, height and width."""
+"""Height and width of a plate and of a small photo."""
 
 
 def write(path: Path, name: str) -> int:
-    """Writes PredictionLog records of every signature; returns how many.
+    """Writes PredictionLog records of every signature; returns their number.
 
-    path: assets.extra/tf_serving_warmup_requests of a SavedModel. name: the model's.
+    path: assets.extra/tf_serving_warmup_requests of a SavedModel. name: of the model.
     """
     from tensorflow_serving.apis import prediction_log_pb2
 

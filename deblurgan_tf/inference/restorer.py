@@ -53,8 +53,8 @@ def load(
     tile: pixels a side of the tiles of large pictures; by default TILE, or KERNEL_TILE
     for a model that finds blur kernels.
 
-    Raises ModelError for a model that cannot be used, and ValueError for
-    an unknown precision or too small a tile.
+    Raises ModelError for a model that cannot be used, UsageError for too small a tile,
+    and ValueError for an unknown precision.
     """
     model = model_files.open_model(model_files.find(name_or_path))
     return Restorer(model, precision=precision, tta=tta, tile=tile)

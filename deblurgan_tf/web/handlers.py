@@ -1,8 +1,8 @@
 """What happens when a visitor does something: one method for each event of the page.
 
-They take the visit's key and plain values, and give plain values for `layout` to show.
-Whatever is wrong with the input is a message in what they give; other exceptions are
-faults of ours.
+They take the visit's key and plain values, and return an `Answer` that `layout` shows.
+A UserError becomes the message of the answer. Any other exception is a fault of this
+package and passes: the server's log shows its traceback.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import MissingExtra, ModelError, PictureError, UsageError
+from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.web import own_blur, pictures, plate_places
 from deblurgan_tf.web.models import Models
 from deblurgan_tf.web.samples import Sample
-from deblurgan_tf.web.visits import Visit, VisitOver, Visits
+from deblurgan_tf.web.visits import Visit, Visits
 
 Advance = Callable[[float, str], object]
 """Is called with the finished share, in [0, 1], and what is being done."""
-EXPECTED = (UsageError, PictureError, UsageError, ModelError, MissingExtra)
 NO_PICTURE = "Drop a picture first, or choose a sample."
 NO_PLATE = (
     "No plate was found. Tap two opposite corners of the plate in the picture, or "
@@ -40,10 +39,11 @@ NO_OCR = (
 
 @dataclass
 class Answer:
-    """What to show. Paths are files of the visit.
+    """What the page shows. Paths are files of the visit.
 
-    pair: what the slider compares, left and right. handed_out: the file to download.
-    crops: pictures with their captions. text: what the box for places holds now.
+    pair: the pictures that the slider compares, left and right. handed_out: the file
+    to download. crops: pictures with their captions. text: the new contents of the box
+    for places.
     """
 
     message: str = ""
@@ -55,10 +55,10 @@ class Answer:
     text: str = ""
 
 
-class _Leaving:
+class _Stopping:
     """A restorer that stops before its next picture once the visitor has left."""
 
-    def __init__(self, restorer: Restorer, visit: Visit):
+    def __init__(self, restorer: Restorer, visit: Visit) -> None:
         self.restorer, self.visit = restorer, visit
         self.kernel = restorer.kernel
 
@@ -68,20 +68,22 @@ class _Leaving:
 
 
 class Handlers:
-    def __init__(self, models: Models, visits: Visits):
+    """The events of the page, for all visits; `key` says which visit."""
+
+    def __init__(self, models: Models, visits: Visits) -> None:
         self.models = models
         self.visits = visits
 
     def take(self, key: str, upload: Path) -> Answer:
-        """A file was dropped: it is checked, and becomes the visit's picture."""
-        with _told() as answer:
+        """A file was dropped: it is checked and becomes the visit's picture."""
+        with _answering() as answer:
             path = self.visits.adopt(key, upload)
             self._look(self.visits.open(key), path, answer)
         return answer
 
     def take_sample(self, key: str, sample: Sample) -> Answer:
-        """The same for a sample."""
-        with _told() as answer:
+        """A sample was chosen: it becomes the visit's picture."""
+        with _answering() as answer:
             visit = self.visits.open(key)
             files = {sample.path.name: sample.path.read_bytes()}
             (path,) = visit.save("picture", files)
@@ -90,22 +92,22 @@ class Handlers:
         return answer
 
     def restore(self, key: str, model: str, advance: Advance) -> Answer:
-        """The whole picture is restored. No picture: nothing to show, no message."""
-        with _told() as answer:
+        """The whole picture is restored; without a picture the answer is empty."""
+        with _answering() as answer:
             visit = self.visits.open(key)
             if visit.picture is None:
                 return answer
-            picture = pictures.open_picture(visit.picture)
+            picture = _opened(visit, visit.picture)
             pixels = self._restored(visit, model, picture.pixels, advance)
             answer.pair = self._pair(visit, "restored", picture, pixels)
             answer.handed_out = self._hand_out(visit, "restored", picture, pixels)
-            told = pictures.described(picture, visit.picture.name)
-            answer.message = f"{told}. Restored by {model}."
+            name = pictures.described(picture, visit.picture.name)
+            answer.message = f"{name}. Restored by {model}."
         return answer
 
     def tap(self, key: str, point: tuple[int, int], text: str) -> Answer:
-        """The visitor tapped the picture at a place of what is shown, x and y."""
-        with _told(Answer(text=text)) as answer:
+        """The visitor tapped the shown picture at `point`, x and y in its pixels."""
+        with _answering(Answer(text=text)) as answer:
             visit, picture = self._picture(key)
             height, width = picture.pixels.shape[:2]
             scale = pictures.shown_scale(height, width)
@@ -119,27 +121,27 @@ class Handlers:
         return answer
 
     def mark(self, key: str, text: str) -> Answer:
-        """The places were written or cleared: they are drawn."""
-        with _told(Answer(text=text)) as answer:
+        """The places in the text have changed: they are drawn."""
+        with _answering(Answer(text=text)) as answer:
             visit, picture = self._picture(key)
             visit.corner = None
             answer.picture = self._marked(visit, picture, text)
         return answer
 
     def plates(self, key: str, model: str, text: str, advance: Advance) -> Answer:
-        """The plates at the places of the text are restored; none: they are found."""
-        with _told(Answer(text=text)) as answer:
+        """The plates at the places in the text are restored; without any, all found."""
+        with _answering(Answer(text=text)) as answer:
             visit, picture = self._picture(key)
             answer.picture = self._marked(visit, picture, text)
             boxes, ocr = plate_places.boxes_in(text), plate_places.has_ocr()
             if not boxes and not ocr:
                 raise UsageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
-            # As predict does: where plates alone are restored, by the model for them.
+            # As in predict, plates have a default model of their own.
             model = PLATES_MODEL if model == DEFAULT_MODEL else model
             restorer = self.models.restorer(model)
             result = restore_plates(
-                _Leaving(restorer, visit), picture.pixels, boxes or None, read=ocr
+                _Stopping(restorer, visit), picture.pixels, boxes or None, read=ocr
             )
             visit.check()
             if not result.plates:
@@ -156,15 +158,15 @@ class Handlers:
         return answer
 
     def kernel(self, key: str, settings: own_blur.Settings) -> Path:
-        """The picture of the kernel of these settings."""
+        """A picture of the kernel of these settings."""
         data = own_blur.kernel_picture(own_blur.make_kernel(settings))
         return self.visits.open(key).save("kernel", {"kernel.png": data})[0]
 
     def own_blur(
         self, key: str, model: str, settings: own_blur.Settings, advance: Advance
     ) -> Answer:
-        """The visit's picture, taken as sharp, is blurred and restored."""
-        with _told() as answer:
+        """The visit's picture is taken as sharp, blurred and restored."""
+        with _answering() as answer:
             visit, picture = self._picture(key)
             sharp = own_blur.fitted(pictures.eight_bits(picture.pixels))
             advance(0.0, "blurring")
@@ -174,7 +176,9 @@ class Handlers:
             answer.message = own_blur.scores(blurred, restored, sharp)
             if sharp.shape != picture.pixels.shape:
                 height, width = sharp.shape[:2]
-                answer.message += f" It was reduced to {width}x{height} pixels first."
+                answer.message += (
+                    f" It was downsampled to {width}x{height} pixels first."
+                )
             plain = images.Picture(blurred)
             answer.pair = self._pair(visit, "own", plain, restored)
             answer.handed_out = self._hand_out(visit, "own", plain, restored)
@@ -184,12 +188,12 @@ class Handlers:
         visit = self.visits.open(key)
         if visit.picture is None:
             raise UsageError(NO_PICTURE)
-        return visit, pictures.open_picture(visit.picture)
+        return visit, _opened(visit, visit.picture)
 
     def _look(self, visit: Visit, path: Path, answer: Answer) -> None:
-        """Shows what was taken; forgets it where it is no picture."""
+        """Shows a new picture; removes the file where it is no picture."""
         try:
-            picture = pictures.open_picture(path)
+            picture = _opened(visit, path)
             answer.picture = self._show(visit, picture, picture.pixels, ())
             answer.message = pictures.described(picture, path.name)
         except Exception:
@@ -222,7 +226,7 @@ class Handlers:
     def _crops(
         self, visit: Visit, picture: images.Picture, plates: list[RestoredPlate]
     ) -> list[tuple[Path, str]]:
-        """Files of the plates, each before and after, and their captions."""
+        """Saves each plate before and after; gives the files and their captions."""
         files: dict[str, bytes] = {}
         captions: list[str] = []
         for number, plate in enumerate(plates, 1):
@@ -255,15 +259,19 @@ class Handlers:
         return visit.save("shown", {"picture.jpg": data})[0]
 
 
+def _opened(visit: Visit, path: Path) -> images.Picture:
+    """A picture of the visit. Raises VisitOver where the visit has ended meanwhile."""
+    with visit.own_files():
+        return pictures.open_picture(path)
+
+
 @contextmanager
-def _told(answer: Answer | None = None) -> Iterator[Answer]:
-    """Turns what is wrong with the input into the answer's message."""
+def _answering(answer: Answer | None = None) -> Iterator[Answer]:
+    """Makes a UserError, or too little memory, the answer's message."""
     answer = Answer() if answer is None else answer
     try:
         yield answer
     except MemoryError:
         answer.message, answer.failed = "Too large for the server's memory.", True
-    except FileNotFoundError:  # the visit ended between two looks at its folder
-        answer.message, answer.failed = str(VisitOver()), True
-    except EXPECTED as error:
+    except UserError as error:
         answer.message, answer.failed = str(error), True

@@ -1,4 +1,4 @@
-"""Refuses what Gradio's server would fetch from elsewhere, or do beside our page."""
+"""Refuses requests that make Gradio fetch from other servers, or are not our page's."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ REFUSED = re.compile(
     r"/(file=\s*https?:|file/\s*https?:|proxy=|process_recording|(undo-)?vibe-)",
     re.IGNORECASE,
 )
-"""Addresses on other servers, which Gradio 6 fetches for whoever asks; its screen
-recordings; and its editor of pages."""
+"""Addresses on other servers, which Gradio 6 fetches for anyone who asks; its screen
+recordings; its editor of pages."""
 
 
 class InsideOnly:
     """An ASGI middleware that answers such requests with 404."""
 
-    def __init__(self, app: Application):
+    def __init__(self, app: Application) -> None:
         self.app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
         if scope["type"] != "http" or not REFUSED.search(scope["path"]):
             await self.app(scope, receive, send)
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,103 +12,108 @@ from deblurgan_tf.web.handlers import Answer, Handlers
 from deblurgan_tf.web.parts import (
     PROGRESS,
     message_line,
-    pair_slider,
     path_or_none,
     result_of,
     said,
     visit_key,
 )
-from deblurgan_tf.web.samples import samples
-from deblurgan_tf.web.tabs import BlurTab, PlatesTab
+from deblurgan_tf.web.samples import Sample, samples
+from deblurgan_tf.web.tabs import BlurTab, PlatesTab, RestoreTab
 
-PAIR_HELP = "Blurred on the left, restored on the right: move the line."
-QUEUE = 40  # requests that wait; who comes later is told so
+QUEUE = 40  # requests that may wait; further visitors are told that the page is busy
 TO_TOP = "() => { window.scrollTo({top: 0, behavior: 'smooth'}); }"
+ONE_BY_ONE: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
+"""Work with a model is done one after another, in the order of arrival: two at a time
+would take twice the memory and no less time."""
 
 
 def build(handlers: Handlers) -> gr.Blocks:
-    """The page. All work with a model is done one after another, in order of arrival:
-    two at a time would take twice the memory and no less time.
-    """
+    """The whole page, whose events call `handlers`."""
     gallery = samples()
-    names = handlers.models.names
-    one_by_one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
-
-    # Served from where they lie: a copy among the uploads could be taken for one.
+    # Served from where they are: a copy among the uploads could be taken for one.
     gr.set_static_paths([sample.path for sample in gallery])
     with gr.Blocks(title=style.TITLE, analytics_enabled=False) as page:
         gr.Markdown("# Motion deblurring")
         gr.Markdown(style.WARNING)
         with gr.Row(elem_classes="beside"):
             with gr.Column(scale=1, min_width=280):
-                drop = gr.File(
-                    label="A blurred picture",
-                    file_types=["image"],
-                    height=150,
-                    elem_id="drop",
-                )
-                message = message_line("message")
-                model = gr.Dropdown(names, value=names[0], label="Model")
-                gr.Markdown("Or try a sample:")
-                chosen = gr.Gallery(
-                    [(str(sample.path), sample.caption) for sample in gallery],
-                    label="Or try a sample",
-                    show_label=False,
-                    height="auto",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_id="samples",
-                )
+                choice = Choice(handlers.models.names, gallery)
             with gr.Column(scale=2, min_width=320), gr.Tabs():
                 with gr.Tab("Restore"):
-                    gr.Markdown(PAIR_HELP)
-                    pair = pair_slider("pair")
-                    save = gr.DownloadButton("Download the result", interactive=False)
+                    whole = RestoreTab()
                 with gr.Tab("Plates"):
                     plates = PlatesTab()
                 with gr.Tab("Own blur"):
                     own = BlurTab()
         gr.Markdown(style.LIMITS)
 
-        def take(file: dict[str, Any], request: gr.Request) -> list[Any]:
-            return took(handlers.take(visit_key(request), Path(file["path"])))
+        choice.connect(handlers, whole, plates, own)
+        plates.connect(handlers, choice.model, ONE_BY_ONE)
+        own.connect(page, handlers, choice.model, ONE_BY_ONE)
 
-        def take_sample(event: gr.SelectData, request: gr.Request) -> list[Any]:
-            return took(handlers.take_sample(visit_key(request), gallery[event.index]))
+        def leave(request: gr.Request) -> None:
+            handlers.visits.close(visit_key(request))
 
-        def took(answer: Answer) -> list[Any]:
-            empty = gr.update(value=None)
+        page.unload(leave)
+    # Without api_open=False Gradio offers a way past the queue.
+    page.queue(max_size=QUEUE, default_concurrency_limit=4, api_open=False)
+    return page
+
+
+class Choice:
+    """The column in which a visitor chooses a picture and a model."""
+
+    def __init__(self, models: list[str], gallery: list[Sample]) -> None:
+        self.gallery = gallery
+        self.drop = gr.File(
+            label="A blurred picture",
+            file_types=["image"],
+            height=150,
+            elem_id="drop",
+        )
+        self.message = message_line("message")
+        self.model = gr.Dropdown(models, value=models[0], label="Model")
+        gr.Markdown("Or try a sample:")
+        self.samples = gr.Gallery(
+            [(str(sample.path), sample.caption) for sample in gallery],
+            label="Or try a sample",
+            show_label=False,
+            height="auto",
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
+            elem_id="samples",
+        )
+
+    def connect(
+        self, handlers: Handlers, whole: RestoreTab, plates: PlatesTab, own: BlurTab
+    ) -> None:
+        """A new picture empties all tabs and is restored; so is it by a new model."""
+
+        def emptied(answer: Answer) -> dict[Any, Any]:
+            nothing = gr.update(value=None)
             off = gr.update(value=None, interactive=False)
-            return [
-                empty,
-                said(answer),
-                empty,
-                off,
-                path_or_none(answer.picture),
-                "",
-                said(Answer()),
-                [],
-                off,
-                said(Answer()),
-                empty,
-                off,
-            ]
+            return {
+                self.drop: nothing,
+                self.message: said(answer),
+                whole.pair: nothing,
+                whole.save: off,
+                plates.picture: path_or_none(answer.picture),
+                plates.text: "",
+                plates.message: said(Answer()),
+                plates.crops: [],
+                plates.save: off,
+                own.message: said(Answer()),
+                own.pair: nothing,
+                own.save: off,
+            }
 
-        taken = [
-            drop,
-            message,
-            pair,
-            save,
-            plates.picture,
-            plates.text,
-            plates.message,
-            plates.crops,
-            plates.save,
-            own.message,
-            own.pair,
-            own.save,
-        ]
+        def take(file: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+            return emptied(handlers.take(visit_key(request), Path(file["path"])))
+
+        def take_sample(event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
+            sample = self.gallery[event.index]
+            return emptied(handlers.take_sample(visit_key(request), sample))
 
         def restore(
             name: str, request: gr.Request, progress: Any = PROGRESS
@@ -120,29 +124,19 @@ def build(handlers: Handlers) -> gr.Blocks:
 
         again: dict[str, Any] = {
             "fn": restore,
-            "inputs": model,
-            "outputs": [message, pair, save],
-            "show_progress_on": pair,
-            **one_by_one,
+            "inputs": self.model,
+            "outputs": [self.message, whole.pair, whole.save],
+            "show_progress_on": whole.pair,
+            **ONE_BY_ONE,
         }
-        # Not preprocessed: Gradio would refuse by the name's ending, in words of its
-        # own, and leave an empty file behind.
-        drop.upload(take, drop, taken, preprocess=False, show_progress="hidden").then(
+        tabs = list(emptied(Answer()))
+        # Not preprocessed: Gradio would refuse by the name's ending, with a message of
+        # its own, and leave an empty file behind.
+        self.drop.upload(
+            take, self.drop, tabs, preprocess=False, show_progress="hidden"
+        ).then(**again)
+        self.samples.select(take_sample, None, tabs, show_progress="hidden").then(
             **again
         )
-        chosen.select(take_sample, None, taken, show_progress="hidden").then(**again)
-        chosen.select(None, js=TO_TOP)
-        model.change(**again)
-        plates.connect(handlers, model, one_by_one)
-        own.connect(page, handlers, model, one_by_one)
-        page.unload(_leaver(handlers))
-    # Without api_open=False Gradio offers a way past the queue.
-    page.queue(max_size=QUEUE, default_concurrency_limit=4, api_open=False)
-    return page
-
-
-def _leaver(handlers: Handlers) -> Callable[[gr.Request], None]:
-    def leave(request: gr.Request) -> None:
-        handlers.visits.close(visit_key(request))
-
-    return leave
+        self.samples.select(None, js=TO_TOP)
+        self.model.change(**again)

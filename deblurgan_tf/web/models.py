@@ -12,12 +12,12 @@ from deblurgan_tf.models import files as model_files
 class Models:
     """The model that the page was started with, and the shipped ones.
 
-    Visitors see names alone, not where a model lies on the server. All of them share a
-    model: it does not change by being used.
+    Visitors see names only, not the paths of the server. All visitors share the models,
+    which do not change when they are used.
     """
 
-    def __init__(self, model: str):
-        """Loads `model` (see `restorer.load`). Raises ModelError where it cannot."""
+    def __init__(self, model: str) -> None:
+        """Loads `model`, see `restorer.load`. Raises ModelError where that fails."""
         self.default = Path(model).name or model
         self._sources = {name: name for name in model_files.shipped()}
         self._sources[self.default] = model
@@ -29,7 +29,9 @@ class Models:
         return sorted(self._sources, key=lambda name: (name != self.default, name))
 
     def restorer(self, name: str) -> Restorer:
-        """Raises UsageError for a name that is not in `names`, ModelError for a file
+        """The model of that name, loaded at its first use.
+
+        Raises UsageError for a name that is not in `names`, and ModelError for a file
         that cannot be loaded.
         """
         if name not in self._sources:

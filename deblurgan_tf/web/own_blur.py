@@ -1,4 +1,4 @@
-"""A blur that the visitor makes with sliders, and how well it is undone."""
+"""A blur that the visitor makes with sliders, and how well a model removes it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from deblurgan_tf.metrics import pixels as metrics
 
 LONGEST = 60.0  # pixels: the longest path of a kernel
 MAX_PIXELS = 2_000_000
-"""Larger pictures are reduced to this before they are blurred: a blur of LONGEST is not
-seen in more, and the transforms take 100 bytes a pixel."""
+"""Larger pictures are downsampled to this before they are blurred: in more pixels even
+a blur of LONGEST is hardly seen, and the transforms take 100 bytes a pixel."""
 KERNEL_SHOWN = 256  # pixels: the side of the kernel's picture, about
 
 
 class Settings(NamedTuple):
-    """What the sliders say.
+    """The values of the sliders.
 
     length: of the camera's path, in pixels. exposure: the part of it that is exposed,
     in (0, 1]. shake: 0 is a straight line, 0.01 the most that models are trained for
-    (the intensity of Boracchi and Foi). angle: degrees by which the path is turned,
-    counter-clockwise; a straight line lies along it. seed: which path, and which noise.
-    noise: standard deviation in grey levels of 255.
+    (the intensity of Boracchi and Foi). angle: degrees by which the path is rotated,
+    counter-clockwise; the direction of a straight line. seed: which path, and which
+    noise. noise: standard deviation in grey levels of 255.
     """
 
     length: float = 12.0
@@ -47,21 +47,21 @@ def make_kernel(settings: Settings) -> np.ndarray:
     kernels.check_fits(settings.length, canvas)
     intensity = tf.constant([settings.shake], tf.float32)
     path = kernels.trajectories(intensity, settings.length, [settings.seed, 0]).numpy()
-    # A straight path has a random direction. It is laid along x, so that the angle
-    # says it all.
-    turn = math.radians(settings.angle)
+    # A straight path has a random direction. It is rotated to x first, so that the
+    # angle alone decides.
+    rotation = math.radians(settings.angle)
     if settings.shake == 0:
         end = path[0, -1] - path[0, 0]
-        turn += math.atan2(end[1], end[0])
-    cosine, sine = math.cos(turn), math.sin(turn)
-    # Rows count downwards, which makes this turn counter-clockwise to the eye.
+        rotation += math.atan2(end[1], end[0])
+    cosine, sine = math.cos(rotation), math.sin(rotation)
+    # Rows count downwards, so this rotation is counter-clockwise in the picture.
     path = path @ np.array([[cosine, -sine], [sine, cosine]], np.float32)
     exposures = tf.constant([settings.exposure], tf.float32)
     return kernels.splat(tf.constant(path), exposures, canvas)[0].numpy()
 
 
 def kernel_picture(kernel: np.ndarray) -> bytes:
-    """A PNG of a kernel: white is its largest weight; enlarged in whole steps."""
+    """A PNG of a kernel, enlarged by a whole number; white is its largest weight."""
     levels = np.rint(kernel / kernel.max() * 255).astype(np.uint8)
     side = max(KERNEL_SHOWN // len(kernel), 1) * len(kernel)
     grey = cv2.resize(levels, (side, side), interpolation=cv2.INTER_NEAREST)
@@ -69,7 +69,7 @@ def kernel_picture(kernel: np.ndarray) -> bytes:
 
 
 def fitted(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) of at most MAX_PIXELS, reduced where there are more."""
+    """Downsamples uint8 (H, W, 3) to at most MAX_PIXELS pixels; smaller ones stay."""
     height, width = pixels.shape[:2]
     scale = math.sqrt(MAX_PIXELS / (height * width))
     if scale >= 1:
@@ -79,15 +79,15 @@ def fitted(pixels: np.ndarray) -> np.ndarray:
 
 
 def blurred(sharp: np.ndarray, kernel: np.ndarray, settings: Settings) -> np.ndarray:
-    """Blurs with the kernel and adds noise: uint8 (H, W, 3) -> the same.
+    """Blurs with the kernel and adds noise: uint8 (H, W, 3) -> uint8 (H, W, 3).
 
     Raises UsageError for a picture that is too small for the kernel.
     """
     height, width = sharp.shape[:2]
-    reach = len(kernel) // 2
-    if min(height, width) <= reach:
+    radius = len(kernel) // 2
+    if min(height, width) <= radius:
         raise UsageError(
-            f"A blur of this length needs a picture of more than {reach} pixels a "
+            f"A blur of this length needs a picture of more than {radius} pixels a "
             f"side, but this one has {width}x{height}; make the length smaller"
         )
     values = tf.constant(images.to_float(sharp)[None])
@@ -98,14 +98,14 @@ def blurred(sharp: np.ndarray, kernel: np.ndarray, settings: Settings) -> np.nda
 
 
 def scores(blurred: np.ndarray, restored: np.ndarray, sharp: np.ndarray) -> str:
-    """PSNR and SSIM of both against the sharp picture, in words."""
+    """One sentence with PSNR and SSIM of both against the sharp picture."""
     before, after = _score(blurred, sharp), _score(restored, sharp)
     return f"Against the sharp picture: blurred {before}; restored {after}."
 
 
 def _score(pixels: np.ndarray, sharp: np.ndarray) -> str:
     psnr = metrics.psnr(pixels, sharp)
-    told = "equal" if math.isinf(psnr) else f"PSNR {psnr:.2f} dB"
+    shown = "equal" if math.isinf(psnr) else f"PSNR {psnr:.2f} dB"
     if min(sharp.shape[:2]) < metrics.SSIM_SIDE:
-        return told  # SSIM's window does not fit in
-    return f"{told}, SSIM {metrics.ssim(pixels, sharp):.3f}"
+        return shown  # the picture is smaller than SSIM's window
+    return f"{shown}, SSIM {metrics.ssim(pixels, sharp):.3f}"

@@ -1,4 +1,4 @@
-"""What the tabs share: components, and answers turned into their values."""
+"""What the tabs share: components, and their values from answers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ PROGRESS = gr.Progress()
 
 
 def message_line(name: str) -> gr.HTML:
+    """An empty line for messages."""
     return gr.HTML(said(Answer()), elem_id=name, elem_classes="message-block")
 
 
 def pair_slider(name: str) -> gr.ImageSlider:
+    """A slider that compares a blurred and a restored picture."""
     return gr.ImageSlider(
         label="Blurred and restored",
         show_label=False,
@@ -32,7 +34,7 @@ def pair_slider(name: str) -> gr.ImageSlider:
 
 
 def visit_key(request: gr.Request) -> str:
-    """What tells one open page from another."""
+    """The key of an open page: Gradio's session."""
     if not request.session_hash:
         raise UsageError("the page has no session; load it again")
     return request.session_hash
@@ -45,14 +47,16 @@ def said(answer: Answer) -> str:
 
 
 def path_or_none(path: Path | None) -> str | None:
+    """A file as the value of a component; None empties it."""
     return None if path is None else str(path)
 
 
 def result_of(answer: Answer) -> list[Any]:
-    """For a slider and its download."""
+    """The values of a slider and of its download button."""
     pair = None if answer.pair is None else tuple(map(str, answer.pair))
     return [pair, download_of(answer.handed_out)]
 
 
 def download_of(path: Path | None) -> Any:
+    """The value of a download button, which is off without a file."""
     return gr.update(value=path_or_none(path), interactive=path is not None)

@@ -1,4 +1,4 @@
-"""Pictures that come to the page, are shown on it, and are handed out again."""
+"""Pictures that are dropped on the page, shown on it, and handed out."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ MAX_PIXELS = 16_000_000
 """Larger pictures are refused by their header, before they are decoded. Phones take
 pictures of 12 megapixels; a processor restores one in minutes."""
 SHOWN = 1600
-"""Longest side of what is shown, in pixels; files that are handed out are whole."""
+"""Pixels of the longest side of a shown picture. Files that are handed out keep their
+size."""
 SMALLEST_SHOWN = 480
-"""Smaller pictures are enlarged to about this width: a plate of 128 pixels would be a
-stamp on the page."""
+"""Pixels of the longest side to which smaller pictures are enlarged, about: a plate of
+128 pixels would be too small to see."""
 
 
 def open_picture(path: Path) -> images.Picture:
-    """Reads what a visitor dropped; any kind that `images` reads, upright.
+    """Reads a picture that a visitor dropped, of any format of `images`, upright.
 
-    Raises UsageError for a file or a picture that is too large, PictureError for what
-    is no picture, an animation, damaged, or empty.
+    Raises UsageError for a file or a picture that is too large, PictureError for a file
+    that is no picture, an animation, damaged, or empty.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -36,7 +37,7 @@ def open_picture(path: Path) -> images.Picture:
             f"{MAX_BYTES // 2**20} MB; make it smaller, or use "
             "python -m deblurgan_tf.predict"
         )
-    # Messages name the file as the visitor knows it, not where it lies here.
+    # Messages name the file as the visitor knows it, without the server's path.
     data = path.read_bytes()
     area = images.area_of(data, path.name)
     if area > MAX_PIXELS:
@@ -49,7 +50,7 @@ def open_picture(path: Path) -> images.Picture:
 
 
 def described(picture: images.Picture, name: str) -> str:
-    """One line for the visitor: the name, width and height, and what is special."""
+    """One line for the visitor: name, width and height, bits, grey, transparency."""
     height, width = picture.pixels.shape[:2]
     words = [f"{name}: {width}x{height} pixels"]
     if picture.pixels.dtype == np.uint16:
@@ -73,16 +74,17 @@ def shown(
     like: images.Picture | None = None,
     mark: Callable[[np.ndarray, float], None] | None = None,
 ) -> bytes:
-    """A JPEG of pixels (H, W, 3) for the page, reduced or enlarged to fit it.
+    """A JPEG of pixels (H, W, 3), downsampled or enlarged to fit the page.
 
-    like: gives its colour profile, without which a browser shows other colours. mark:
-    is given the fitted pixels, uint8, and the scale, and may draw into them.
+    like: the picture whose colour profile the JPEG gets; without it a browser shows
+    other colours. mark: is called with the fitted pixels (uint8) and the scale, and
+    may draw on them.
     """
     scale = shown_scale(*pixels.shape[:2])
     fitted = eight_bits(pixels)
     if scale != 1:
         height, width = (max(round(side * scale), 1) for side in fitted.shape[:2])
-        # Enlarged pixels stay visible as squares: nothing is drawn that is not there.
+        # Enlarged pixels stay visible as squares: interpolation would invent values.
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
         fitted = cv2.resize(fitted, (width, height), interpolation=method)
     if mark is not None:
@@ -93,7 +95,7 @@ def shown(
 
 
 def shown_scale(height: int, width: int) -> float:
-    """How much larger `shown` makes a picture: a whole number or a reduction."""
+    """The factor by which `shown` resizes a picture: a whole number, or below 1."""
     longest = max(height, width)
     if longest > SHOWN:
         return SHOWN / longest
@@ -101,8 +103,8 @@ def shown_scale(height: int, width: int) -> float:
 
 
 def handed_out(picture: images.Picture, pixels: np.ndarray) -> bytes:
-    """A PNG of the restored pixels, of the size and bits of the picture.
+    """A PNG of the restored pixels with the picture's size and bits.
 
-    Transparency, colour profile, resolution and EXIF are the picture's.
+    Transparency, colour profile, resolution and EXIF are those of the picture.
     """
     return images.encode(replace(picture.with_pixels(pixels), format="PNG"))

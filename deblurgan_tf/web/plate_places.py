@@ -1,4 +1,4 @@
-"""Where the plates are: places as text, by tapping two corners, and drawn."""
+"""Where the plates are: places as text, from two tapped corners, and as drawings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.plates import RestoredPlate
 from deblurgan_tf.web.pictures import eight_bits
 
-COLOUR = (255, 196, 0)  # seen on dark and on light
+COLOUR = (255, 196, 0)  # visible on dark and on light
 MOST = 20  # places
-CROP_WIDTH = 384  # pixels: a plate's crop is shown about as wide
+CROP_WIDTH = 384  # pixels: the width of a shown crop of a plate, about
 
 
 def has_ocr() -> bool:
@@ -24,9 +24,10 @@ def has_ocr() -> bool:
 
 
 def boxes_in(text: str) -> list[Box]:
-    """`x,y,w,h` in whole pixels, one a line -> boxes; UsageError names a wrong line.
+    """Text with `x,y,w,h` in whole pixels on each line -> boxes.
 
-    More than MOST are refused: each costs the memory and time of its part of the photo.
+    Raises UsageError, which names a wrong line, and for more than MOST places: each
+    costs memory and time.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST:
@@ -37,10 +38,10 @@ def boxes_in(text: str) -> list[Box]:
 def tapped(
     text: str, corner: tuple[int, int] | None, point: tuple[int, int]
 ) -> tuple[str, tuple[int, int] | None]:
-    """What a tap at (x, y) makes of the text and of the corner tapped before it.
+    """The text, and the corner that waits for its opposite one, after a tap at (x, y).
 
-    The first tap is a corner, the second the opposite one: they become a line of text.
-    Two taps in one row or column make no box; the second is the corner then.
+    corner: the one that waited before the tap. The second tap makes a line of text of
+    both. Two taps in one row or column make no box: the second one waits then.
     """
     if corner is None:
         return text, point
@@ -57,12 +58,15 @@ def tapped(
 def marks(
     boxes: Sequence[Box], corner: tuple[int, int] | None = None
 ) -> Callable[[np.ndarray, float], None]:
-    """Draws boxes with their numbers, and a corner, into a picture of some scale."""
+    """A function that draws numbered boxes, and a corner, on a picture of some scale.
+
+    boxes, corner: in pixels of the picture at scale 1.
+    """
 
     def draw(pixels: np.ndarray, scale: float) -> None:
         thick = max(round(max(pixels.shape[:2]) / 400), 1)
         for number, box in enumerate(boxes, 1):
-            # Around the box, so that its pixels can be seen.
+            # Around the box, so that its pixels stay visible.
             start = (round(box.x * scale) - thick, round(box.y * scale) - thick)
             end = (
                 round((box.x + box.width) * scale) + thick - 1,
@@ -90,7 +94,7 @@ def marks(
 
 
 def boxes_that_parse(text: str) -> list[Box]:
-    """The boxes of a text that is still being written: none while it is wrong."""
+    """The boxes of a text; none while it is not yet right."""
     try:
         return boxes_in(text)
     except UsageError:
@@ -98,14 +102,14 @@ def boxes_that_parse(text: str) -> list[Box]:
 
 
 def enlarged(crop: np.ndarray) -> np.ndarray:
-    """A plate's crop at a size to look at: uint8, about CROP_WIDTH wide."""
+    """A plate's crop for the page: uint8, enlarged to about CROP_WIDTH pixels."""
     scale = max(CROP_WIDTH / crop.shape[1], 1.0)
     size = (round(crop.shape[1] * scale), max(round(crop.shape[0] * scale), 1))
     return cv2.resize(eight_bits(crop), size, interpolation=cv2.INTER_CUBIC)
 
 
 def captions(number: int, plate: RestoredPlate) -> tuple[str, str]:
-    """What to write under a plate's crop, before and after."""
+    """The captions of a plate's crops, before and after."""
     before, after = f"{number} blurred", f"{number} restored"
     if plate.text_before is None:
         return before, after

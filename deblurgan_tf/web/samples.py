@@ -1,4 +1,4 @@
-"""The sample pictures that travel with the package: assets/samples, credited there."""
+"""The sample pictures of the package, from assets/samples, with credits there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from deblurgan_tf.storage.resources import resource
 
 
 class Sample(NamedTuple):
+    """A picture that a visitor can choose."""
+
     path: Path
     caption: str
 
@@ -25,7 +27,10 @@ CAPTIONS = {
 
 
 def samples() -> list[Sample]:
-    """In the order of the gallery. Raises FileNotFoundError for a broken install."""
+    """The samples in the order of the gallery.
+
+    Raises FileNotFoundError where the installation is incomplete.
+    """
     return [
         Sample(resource("assets", "samples", name), caption)
         for name, caption in CAPTIONS.items()

@@ -1,4 +1,4 @@
-"""The page's words above and below the tabs, and its looks."""
+"""The page's texts above and below the tabs, and its style."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from deblurgan_tf.web import pictures
 
 TITLE = "deblurgan_tf: motion deblurring"
 WARNING = (
-    "**Restored characters are a guess of the model, no evidence.** It draws strokes "
-    "that fit the blur and what it has learnt; they can be wrong and look right."
+    "**Restored characters are a guess of the model, not evidence.** It draws strokes "
+    "that fit the blur and its training; they can look right and be wrong."
 )
 LIMITS = (
     "JPEG, PNG, TIFF, WebP, BMP, or GIF of one frame; at most "
@@ -46,7 +46,7 @@ CSS = """
 
 
 def theme() -> gr.themes.Base:
-    """Fonts of the visitor's own machine: nothing is fetched from elsewhere."""
+    """With fonts of the visitor's machine: nothing is fetched from other servers."""
     return gr.themes.Default(
         primary_hue="blue",
         font=["system-ui", "sans-serif"],

@@ -1,4 +1,4 @@
-"""The tabs for number plates and for a blur of one's own."""
+"""The tabs: a whole picture, number plates, and a blur of one's own."""
 
 from __future__ import annotations
 
@@ -20,18 +20,28 @@ from deblurgan_tf.web.parts import (
     visit_key,
 )
 
+PAIR_HELP = "Blurred on the left, restored on the right: move the line."
 PLATES_HELP = (
-    "Tap two opposite corners of each plate, or write its place. No place: the plates "
-    "are searched for."
+    "Tap two opposite corners of each plate, or write its place. Without a place, the "
+    "plates are searched for."
 )
 BLUR_HELP = (
     "Take a sharp picture, blur it with a kernel of your own, and see how well the "
-    "model undoes it."
+    "model removes the blur."
 )
 
 
+class RestoreTab:
+    """The whole picture, blurred and restored."""
+
+    def __init__(self) -> None:
+        gr.Markdown(PAIR_HELP)
+        self.pair = pair_slider("pair")
+        self.save = gr.DownloadButton("Download the result", interactive=False)
+
+
 class PlatesTab:
-    """Where the plates are, and what became of them."""
+    """Plates: their places, and the restored crops."""
 
     def __init__(self) -> None:
         gr.Markdown(PLATES_HELP + ("" if plate_places.has_ocr() else f" {NO_OCR}"))
@@ -63,7 +73,11 @@ class PlatesTab:
         )
         self.save = gr.DownloadButton("Download the picture", interactive=False)
 
-    def connect(self, handlers: Handlers, model: gr.Dropdown, how: dict) -> None:
+    def connect(
+        self, handlers: Handlers, model: gr.Dropdown, how: dict[str, Any]
+    ) -> None:
+        """Connects the events; `how` are Gradio's options of work with a model."""
+
         def tap(event: gr.SelectData, text: str, request: gr.Request) -> list[Any]:
             x, y = event.index
             answer = handlers.tap(visit_key(request), (x, y), text)
@@ -98,39 +112,13 @@ class PlatesTab:
 
 
 class BlurTab:
-    """Sliders, their kernel, and the picture blurred by it and restored."""
+    """Sliders, the kernel they make, and the picture blurred with it and restored."""
 
     def __init__(self) -> None:
         gr.Markdown(BLUR_HELP)
-        start = own_blur.Settings()
         with gr.Row(elem_classes="beside"):
             with gr.Column(scale=2, min_width=240):
-                self.sliders = [
-                    gr.Slider(
-                        1,
-                        own_blur.LONGEST,
-                        start.length,
-                        step=1,
-                        label="Length, pixels",
-                    ),
-                    gr.Slider(
-                        0.1,
-                        1,
-                        start.exposure,
-                        step=0.05,
-                        label="Exposure, part of the path",
-                    ),
-                    gr.Slider(
-                        0,
-                        0.01,
-                        start.shake,
-                        step=0.001,
-                        label="Shake: 0 is a straight line",
-                    ),
-                    gr.Slider(0, 360, start.angle, step=5, label="Angle, degrees"),
-                    gr.Slider(0, 999, start.seed, step=1, label="Path number"),
-                    gr.Slider(0, 20, start.noise, step=0.5, label="Noise, grey levels"),
-                ]
+                self.sliders = _sliders()
             with gr.Column(scale=1, min_width=160):
                 self.kernel = gr.Image(
                     label="Kernel",
@@ -146,8 +134,14 @@ class BlurTab:
         self.save = gr.DownloadButton("Download the result", interactive=False)
 
     def connect(
-        self, page: gr.Blocks, handlers: Handlers, model: gr.Dropdown, how: dict
+        self,
+        page: gr.Blocks,
+        handlers: Handlers,
+        model: gr.Dropdown,
+        how: dict[str, Any],
     ) -> None:
+        """Connects the events; `how` are Gradio's options of work with a model."""
+
         def kernel(request: gr.Request, *values: float) -> str:
             return str(handlers.kernel(visit_key(request), _settings(values)))
 
@@ -179,6 +173,23 @@ class BlurTab:
 
 
 def _settings(values: Sequence[float]) -> own_blur.Settings:
-    """What the sliders say, in their order."""
+    """The settings from the sliders' values, in the order of the sliders."""
     length, exposure, shake, angle, seed, noise = values
     return own_blur.Settings(length, exposure, shake, angle, int(seed), noise)
+
+
+def _sliders() -> list[gr.Slider]:
+    """One for each field of `own_blur.Settings`, in their order."""
+    start = own_blur.Settings()
+    ranges = [  # lowest, highest, start, step, label
+        (1, own_blur.LONGEST, start.length, 1, "Length, pixels"),
+        (0.1, 1, start.exposure, 0.05, "Exposure, part of the path"),
+        (0, 0.01, start.shake, 0.001, "Shake: 0 is a straight line"),
+        (0, 360, start.angle, 5, "Angle, degrees"),
+        (0, 999, start.seed, 1, "Path number"),
+        (0, 20, start.noise, 0.5, "Noise, grey levels"),
+    ]
+    return [
+        gr.Slider(lowest, highest, value, step=step, label=label)
+        for lowest, highest, value, step, label in ranges
+    ]

@@ -1,22 +1,24 @@
-"""Who is on the page: a folder for each visit, which is removed when the visit ends."""
+"""The visits to the page: each has a folder, which is removed when the visit ends."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deblurgan_tf.errors import UsageError
 
 IDLE = 3600.0
-"""Seconds without any request after which a visit has ended. The browser says when a
-page is closed; this is for those that did not."""
+"""Seconds without any request after which a visit has ended. The browser reports when a
+page is closed; this is for browsers that did not."""
 STRAY = 600.0
-"""Seconds after which an upload that nobody asked anything of is removed."""
+"""Seconds after which an upload that belongs to no visit is removed."""
 
 
 class VisitOver(UsageError):
@@ -31,7 +33,7 @@ class VisitOver(UsageError):
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's page. Everything that is kept of it lies in `folder`."""
+    """One visitor's page. All its files lie in `folder`."""
 
     folder: Path
     picture: Path | None = None
@@ -41,28 +43,40 @@ class Visit:
     over: bool = False
 
     def save(self, slot: str, files: dict[str, bytes]) -> list[Path]:
-        """Writes files by their names, in the place of the slot's last ones.
+        """Writes files (name -> contents), which replace the earlier ones of the slot.
 
         Their paths are new each time: a browser takes a known address from its cache.
         Raises VisitOver where the visit has ended meanwhile.
         """
         place = self.folder / f"{slot}-{secrets.token_hex(4)}"
-        try:
+        with self.own_files():
             self.clear(slot)
             place.mkdir()
             for name, data in files.items():
                 (place / name).write_bytes(data)
-        except FileNotFoundError:
-            raise VisitOver from None
         return [place / name for name in files]
 
+    @contextmanager
+    def own_files(self) -> Iterator[None]:
+        """Inside, a file of the visit that is missing raises VisitOver.
+
+        The visit has ended meanwhile, and its folder is removed. Any other missing file
+        is a fault, and its FileNotFoundError passes.
+        """
+        try:
+            yield
+        except FileNotFoundError as error:
+            if not _lies_in(error.filename, self.folder):
+                raise
+            raise VisitOver from None
+
     def clear(self, slot: str) -> None:
-        """Removes what lies in a slot."""
+        """Removes the files of a slot."""
         for old in self.folder.glob(f"{slot}-*"):
             shutil.rmtree(old, ignore_errors=True)
 
     def check(self) -> None:
-        """Raises VisitOver once the visitor has left: long work ends early with it."""
+        """Raises VisitOver once the visit has ended, so that long work ends early."""
         if self.over:
             raise VisitOver
 
@@ -70,13 +84,12 @@ class Visit:
 class Visits:
     """All visits, by the key that the browser sends; for use by several threads.
 
-    root: the folder that uploads go to. Whatever lies in it and belongs to no visit is
-    removed by `sweep`.
+    root: the folder of uploads. `sweep` removes what belongs to no visit there.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path) -> None:
         self.root = root
-        # Served files are found by their path alone, so it cannot be guessed.
+        # Whoever knows the path of a file gets it, so nobody may be able to guess it.
         self.folders = root / f"visits-{secrets.token_hex(8)}"
         self.folders.mkdir(parents=True)
         self._visits: dict[str, Visit] = {}
@@ -86,7 +99,7 @@ class Visits:
         return len(self._visits)
 
     def open(self, key: str) -> Visit:
-        """The visit of this key, a new one where there is none."""
+        """The visit of this key; a new one where there is none."""
         with self._lock:
             visit = self._visits.get(key)
             if visit is None:
@@ -105,33 +118,38 @@ class Visits:
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def close_all(self) -> None:
+        """Ends all visits."""
         for key in list(self._visits):
             self.close(key)
 
     def adopt(self, key: str, upload: Path) -> Path:
-        """Moves an uploaded file, and makes it the visit's picture; the last one goes.
+        """Moves an uploaded file into its visit, where it replaces the picture.
 
-        Raises VisitOver where the file is not there any more, and UsageError for one
-        that is no upload.
+        Raises VisitOver where the file is gone, and UsageError for one that is no
+        upload.
         """
         real, root = upload.resolve(), self.root.resolve()
         if not real.is_relative_to(root) or real.is_relative_to(self.folders.resolve()):
             raise UsageError(f"{upload.name}: was not uploaded; drop it onto the page")
         visit = self.open(key)
+        (path,) = visit.save("picture", {upload.name: b""})
         try:
-            (path,) = visit.save("picture", {upload.name: b""})
             upload.replace(path)
-        except FileNotFoundError:
+        except FileNotFoundError:  # both paths belong to the visit
             raise VisitOver from None
-        # Uploads of one content lie in one folder, whoever they are from.
+        # Uploads with equal contents lie in one folder, also those of other visitors.
         if upload.parent != self.root:
             with suppress(OSError):
                 upload.parent.rmdir()
         visit.picture, visit.corner = path, None
         return path
 
+    def had(self, file: str | bytes | os.PathLike[str] | int | None) -> bool:
+        """Whether a path is that of an upload or of a visit's file, now or earlier."""
+        return _lies_in(file, self.root)
+
     def sweep(self, now: float | None = None) -> None:
-        """Ends visits that are idle, and removes uploads that nobody came for.
+        """Ends visits that are idle, and removes uploads that belong to no visit.
 
         now: seconds of time.monotonic.
         """
@@ -146,4 +164,11 @@ class Visits:
                 if stray != self.folders and wall - stray.stat().st_mtime > STRAY:
                     shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
             except FileNotFoundError:
-                pass  # its visitor came for it
+                pass  # its visit has taken it
+
+
+def _lies_in(file: str | bytes | os.PathLike[str] | int | None, folder: Path) -> bool:
+    """Whether the file that an OSError names lies in a folder."""
+    if file is None or isinstance(file, int):
+        return False
+    return Path(os.fsdecode(file)).resolve().is_relative_to(folder.resolve())

@@ -33,7 +33,7 @@ def restored_files(answer: dict[str, Any]) -> list[bytes]:
 
 
 def restore(files: list[bytes], url: str, timeout: float = 120) -> list[bytes]:
-    """Raises RuntimeError with the server's words where it refuses."""
+    """Restored PNG files. Raises RuntimeError with the message of a refusal."""
     request = urllib.request.Request(
         f"{url}:predict",
         data=request_body(files),
@@ -43,8 +43,8 @@ def restore(files: list[bytes], url: str, timeout: float = 120) -> list[bytes]:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return restored_files(json.load(answer))
     except urllib.error.HTTPError as error:
-        told = error.read().decode(errors="replace")
-        raise RuntimeError(f"{error.code}: {told}") from error
+        message = error.read().decode(errors="replace")
+        raise RuntimeError(f"{error.code}: {message}") from error
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,7 +54,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = {"precision": "float32", "tta": False, "tile": None}
 needs_ray = [
     pytest.mark.ray,
-    pytest.mark.timeout(900),  # every worker imports TensorFlow, on few cores in turn
+    pytest.mark.timeout(
+        900
+    ),  # workers import TensorFlow one after another on few cores
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None,
         reason="needs the extra ray: pip install 'deblurgan_tf[ray]'",
@@ -111,7 +114,18 @@ def said(*arguments):
 # The manifest.
 
 
-def test_of_each_path_the_row_that_was_finished_last_counts():
+def test_of_each_path_the_row_of_the_latest_run_counts_whatever_the_clocks_say():
+    rows = [row("a", "failed", 9, run=1), row("b", seconds=5, run=1)]
+    rows += [row("a", "restored", 0, run=2), row("b", "failed", 0, run=2)]
+    rows += [row("c", "failed", 9), row("c", "restored", 0, run=1)]  # of version 0.1
+    last, replaced = manifest.last_rows(manifest.table(rows))
+    assert last["path"].to_pylist() == ["a", "b", "c"]
+    assert last["status"].to_pylist() == ["restored", "failed", "restored"]
+    assert last["run"].to_pylist() == [2, 2, 1]
+    assert len(replaced) == 3
+
+
+def test_of_rows_without_a_run_the_one_that_was_finished_last_counts():
     rows = [row("b", "failed", 5), row("a", seconds=1), row("b", seconds=9)]
     rows += [row("a", "failed", 0), row("b", seconds=7), row("c", "failed", 2)]
     last, replaced = manifest.last_rows(manifest.table(rows))
@@ -142,6 +156,23 @@ def test_parts_become_one_file_and_stay_it(store):
     assert store.read(f"manifest/{manifest.WHOLE}") == whole + b" "
 
 
+def test_runs_are_counted_on_from_a_manifest_of_version_0_1(store):
+    assert manifest.load(store).next_run() == 1
+    old = manifest.table([row("a", "failed", 9), row("b", seconds=1)])
+    old = old.drop_columns(["run"])
+    store.write("manifest/manifest.parquet", manifest.parquet(old))
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["failed", "restored"]
+    assert known.next_run() == 1
+    again = manifest.table([row("a", "restored", 0, run=1)])
+    manifest.commit(store, "part-1.parquet", again)
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["restored", "restored"]
+    assert known.next_run() == 2
+    manifest.compact(store, known.last, known.names)
+    assert manifest.load(store).next_run() == 2
+
+
 def test_a_damaged_part_is_named_with_the_way_out(store):
     store.write("manifest/part-1.parquet", b"PAR1 half a part")
     with pytest.raises(DataError, match="part-1.parquet: is damaged.*remove it"):
@@ -150,10 +181,10 @@ def test_a_damaged_part_is_named_with_the_way_out(store):
 
 def test_a_batch_is_named_by_its_run_and_its_content():
     pictures = [("a.png", "00"), ("b.png", "11")]
-    name = manifest.batch_name("run", pictures)
-    assert name == manifest.batch_name("run", iter(pictures))
-    others = [("other", pictures), ("run", pictures[:1]), ("run", pictures[::-1])]
-    others += [("run", [("a.png", "01"), ("b.png", "11")])]
+    name = manifest.batch_name(1, pictures)
+    assert name == manifest.batch_name(1, iter(pictures))
+    others = [(2, pictures), (1, pictures[:1]), (1, pictures[::-1])]
+    others += [(1, [("a.png", "01"), ("b.png", "11")])]
     names = [manifest.batch_name(run, content) for run, content in others]
     assert len({name, *names}) == 5
 
@@ -272,10 +303,12 @@ def test_two_inputs_of_one_path_are_refused(store, tmp_path):
     places = both(store, tmp_path)
     for place in places:
         files(place, ["b/c.png", f"{place.kind}.png"])
-    with pytest.raises(DataError, match="b/c.png: two inputs") as told:
+    with pytest.raises(DataError, match="b/c.png: two inputs") as caught:
         pictures_of(*places)
-    assert f"{tmp_path}/b/c.png" in str(told.value)
-    assert f"{store.uri}/b/c.png" in str(told.value).replace("memory:///", "memory://")
+    assert f"{tmp_path}/b/c.png" in str(caught.value)
+    assert f"{store.uri}/b/c.png" in str(caught.value).replace(
+        "memory:///", "memory://"
+    )
 
 
 @pytest.mark.parametrize("name", ["manifest/a.png", "manifest"])
@@ -342,7 +375,7 @@ def test_an_output_in_an_input_is_refused(tmp_path):
         apart("/a/b", "/a/b/")
 
 
-def test_keys_in_a_uri_are_not_told():
+def test_keys_in_a_uri_are_not_shown():
     place = open_place("s3://key:secret@bucket/a?endpoint_override=localhost:1")
     assert place.name == "s3://bucket/a"
     assert place.spell(place.at("b.png")) == "s3://bucket/a/b.png"
@@ -365,7 +398,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         place.write("b/a.bin", b"new and longer")
     assert place.read("b/a.bin") == b"old"
-    assert [name for name in made_batch.versions(tmp_path)] == ["b/a.bin"]
+    assert list(made_batch.versions(tmp_path)) == ["b/a.bin"]
     place.sweep()
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
@@ -394,7 +427,7 @@ def test_other_options_are_refused_by_name(store):
     assert settings.agreed(store, begun_with()) == "1"
     # The same weights under another name, and a later version, go on.
     assert settings.agreed(store, begun_with(model="x", deblurgan_tf="2")) == "1"
-    for changed, told in [
+    for changed, message in [
         ({"tile": 512}, "tile was null, now 512"),
         ({"tta": True}, "tta was false, now true"),
         ({"precision": "bfloat16"}, 'precision was "float32", now "bfloat16"'),
@@ -403,7 +436,7 @@ def test_other_options_are_refused_by_name(store):
     ]:
         with pytest.raises(RunError, match="Name a new OUTPUT") as error:
             settings.agreed(store, begun_with(**changed))
-        assert told in str(error.value)
+        assert message in str(error.value)
         assert "the model was photos" in str(error.value)
 
 
@@ -420,7 +453,7 @@ def test_a_folder_of_something_else_is_refused(store):
 
 
 def worker(model, output, bytes_column=None):
-    task = Task("run", output.uri, OPTIONS, 1, 4, bytes_column)
+    task = Task(1, output.uri, OPTIONS, 1, 4, bytes_column)
     made = Worker.__new__(Worker)
     made.task, made.output, made.restorer = task, output, loaded(model)
     return made
@@ -451,8 +484,8 @@ def test_a_worker_commits_what_became_of_each(tmp_path, model, store):
     assert line["output_sha256"] == hashlib.sha256(store.read("a.png")).hexdigest()
     assert line["output"] == "a.png" and line["error"] is None
     assert line["size"] == len(good) and line["seconds"] > 0
-    told = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
-    for name, why in told.items():
+    message = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
+    for name, why in message.items():
         assert rows[name]["status"] == "failed" and rows[name]["output"] is None
         assert (
             str(tmp_path / name) in rows[name]["error"] and why in rows[name]["error"]
@@ -521,6 +554,26 @@ def test_a_batch_that_was_committed_is_not_done_again(tmp_path, model, store):
     assert made(pictures).equals(rows)
 
 
+def test_a_retry_counts_although_its_workers_clock_is_behind(
+    tmp_path, model, store, monkeypatch
+):
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return NOW - timedelta(days=1)
+
+    pictures = block(tmp_path, {"a.png": png(0)})
+    failed = [row("a.png", "failed", run=1, size=pictures["size"][0].as_py())]
+    manifest.commit(store, "part-1.parquet", manifest.table(failed))
+    made = worker(model, store)
+    made.task = replace(made.task, run=manifest.load(store).next_run())
+    monkeypatch.setattr("deblurgan_tf.batching.worker.datetime", Yesterday)
+    made(pictures)
+    known = manifest.load(store)
+    assert known.last["status"].to_pylist() == ["restored"]
+    assert known.replaced["status"].to_pylist() == ["failed"]
+
+
 def test_what_kills_workers_is_found_and_fails_alone(tmp_path, model, store):
     made = worker(model, store)
     pictures = block(tmp_path, {name: png(1) for name in ("a.png", "b.png", "c.png")})
@@ -528,7 +581,7 @@ def test_what_kills_workers_is_found_and_fails_alone(tmp_path, model, store):
     def name(*paths):
         chosen = [x for x in pictures.to_pylist() if x["path"] in paths]
         hashes = [(x["path"], hashlib.sha256(x["data"]).hexdigest()) for x in chosen]
-        return manifest.batch_name("run", hashes)
+        return manifest.batch_name(1, hashes)
 
     for attempt in range(ATTEMPTS):
         store.write(f".work/{name('a.png', 'b.png', 'c.png')}.{attempt}", b"")
@@ -618,7 +671,7 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
 
 
 @pytest.mark.parametrize(
-    "table, told",
+    ("table", "message"),
     [
         ({"path": ["a"], "picture": [b""]}, "has no column bytes.*--bytes-column"),
         ({"name": ["a"], "bytes": [b""]}, "has no column path.*--path-column"),
@@ -626,9 +679,9 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
         ({"path": [None, "a"], "bytes": [b"", b""]}, "row without a path"),
     ],
 )
-def test_other_columns_are_refused_by_name(tmp_path, table, told):
+def test_other_columns_are_refused_by_name(tmp_path, table, message):
     parquet(tmp_path / "x.parquet", pa.table(table))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         rows_of(tmp_path, "path", "bytes")
 
 
@@ -721,7 +774,7 @@ def with_extra(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    ("arguments", "message"),
     [
         (["in", "in/out"], "lies inside INPUT"),
         (["nowhere", "out"], "nowhere: does not exist"),
@@ -733,7 +786,7 @@ def with_extra(monkeypatch):
     ],
 )
 def test_what_cannot_be_begun_is_refused(
-    arguments, told, model, with_extra, tmp_path, monkeypatch
+    arguments, message, model, with_extra, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "in" / "a.png", photo(16, 16, 0))
@@ -743,11 +796,11 @@ def test_what_cannot_be_begun_is_refused(
         arguments = [*arguments, "--model", model]
     code, output = said(*arguments)
     assert code == 2, output
-    assert told in output
+    assert message in output
     assert not (tmp_path / "out").exists()
 
 
-def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
+def test_a_finished_run_does_nothing_and_a_failed_picture_is_reported(
     model, with_extra, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(cluster, "connected", None)  # it would start one
@@ -759,16 +812,16 @@ def test_a_finished_run_does_nothing_and_a_failed_picture_is_told(
     same = {"size": line["size"], "mtime": line["mtime"]}
     wanted = begun_with(model_sha256=hashlib.sha256(model.read_bytes()).hexdigest())
     settings.write(place, wanted)
-    for status, code, told in [
+    for status, code, message in [
         ("restored", 0, "restored before 1; results"),
-        ("failed", 1, "1 failed before and were left at that, a.png first"),
+        ("failed", 1, "1 failed before and were not tried again, a.png first"),
     ]:
         whole = manifest.parquet(manifest.table([row("a.png", status, **same)]))
         place.write(f"manifest/{manifest.WHOLE}", whole)
         place.sweep()
         before = made_batch.versions(output)
         answer, output_text = said(source, output, "--model", model)
-        assert (answer, told in output_text) == (code, True), output_text
+        assert (answer, message in output_text) == (code, True), output_text
         assert made_batch.versions(output) == before
     code, output_text = said(source, output, "--model", model, "--tta")
     assert code == 2 and "tta was false, now true" in output_text
@@ -843,7 +896,7 @@ def test_a_run_that_was_stopped_goes_on_and_equals_predict(model, tmp_path):
     for number in range(37):
         save(source / f"{number:02}.png", photo(150, 170, number))
     Image.fromarray(photo(90, 70, 5)).save(
-        source / "turned.jpg", exif=oriented(), icc_profile=profile(), dpi=(72, 72)
+        source / "rotated.jpg", exif=oriented(), icc_profile=profile(), dpi=(72, 72)
     )
     deep = photo(40, 50, 6).astype(np.uint16) * 257
     alpha = np.full((40, 50), 30000, np.uint16)
@@ -880,9 +933,9 @@ def test_a_run_that_was_stopped_goes_on_and_equals_predict(model, tmp_path):
     for path in made_batch.rows(output):
         same = (tmp_path / "one" / path).read_bytes()
         assert (output / path).read_bytes() == same, path
-    turned = images.read(output / "turned.jpg")
-    assert turned.pixels.shape == (70, 90, 3) and turned.icc == profile()
-    assert b"Nikon" in turned.exif
+    rotated = images.read(output / "rotated.jpg")
+    assert rotated.pixels.shape == (70, 90, 3) and rotated.icc == profile()
+    assert b"Nikon" in rotated.exif
 
 
 def oriented():
@@ -1032,7 +1085,7 @@ def test_a_picture_that_kills_its_workers_does_not_stop_the_others(
     for name in ("a", "b", "deadly", "z"):
         save(source / f"{name}.png", photo(16, 16, 0))
     left = pictures_of(open_place(str(source)))
-    task = Task("run", str(tmp_path / "out"), OPTIONS, 1, 3, None)
+    task = Task(1, str(tmp_path / "out"), OPTIONS, 1, 3, None)
     arguments = ([str(source)], model.read_bytes(), task, 1, made_batch.Deadly)
     units = list(planning.units(left, 3))
     rows = pa.concat_tables(execution.execute(units, *arguments)).to_pylist()

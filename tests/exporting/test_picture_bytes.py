@@ -123,11 +123,11 @@ def test_a_flat_picture_comes_back_as_it_was(serve):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_bad_file_fails_its_request_with_a_sentence(serve, name):
-    file, told = REFUSED[name]
+    file, message = REFUSED[name]
     good = encoded(PHOTO, "PNG")
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         serve(good, file)
-    assert told in caught.value.message
+    assert message in caught.value.message
     if "image_bytes" in caught.value.message:
         assert "image_bytes[1]" in caught.value.message
     assert_restored(serve(good)[0], good)

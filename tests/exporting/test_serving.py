@@ -121,8 +121,10 @@ def test_saved_model_cli_runs_it(folder, wanted, tmp_path):
     cli = Path(sys.executable).with_name("saved_model_cli")
     options = ("--tag_set", "serve", "--signature_def", "serving_default")
     done = subprocess.run(
-        [cli, "run", "--dir", folder, *options]
-        + ["--inputs", f"image={tmp_path}/image.npy", "--outdir", tmp_path],
+        [
+            *(cli, "run", "--dir", folder, *options),
+            *("--inputs", f"image={tmp_path}/image.npy", "--outdir", tmp_path),
+        ],
         capture_output=True,
         text=True,
     )
@@ -272,13 +274,13 @@ def test_bad_files_get_the_same_sentence_over_both_interfaces(model):
     with rest_server(model) as url, grpc_server(model) as target:
         stub = remote.connect(target)
         for name in REST_AND_GRPC:
-            file, told = REFUSED[name]
+            file, message = REFUSED[name]
             with pytest.raises(RuntimeError) as caught:
                 rest.restore([file], url)
-            assert told in str(caught.value)
+            assert message in str(caught.value)
             with pytest.raises(grpc.RpcError) as refused:
                 remote.restore_files(stub, [file], "made")
-            assert told in refused.value.details()
+            assert message in refused.value.details()
 
 
 def test_sixteen_bits_stay_sixteen_over_both_interfaces(model):

@@ -54,11 +54,11 @@ def command(folder, grpc_port, rest_port):
         except (OSError, subprocess.CalledProcessError):
             continue
         ports = [f"127.0.0.1:{grpc_port}:8500", f"127.0.0.1:{rest_port}:8501"]
-        return (
-            [engine, "run", "--rm", "--env", "MODEL_NAME=plates_quick"]
-            + ["--publish", ports[0], "--publish", ports[1]]
-            + ["--volume", f"{folder}:/models/plates_quick:ro", IMAGE]
-        )
+        return [
+            *(engine, "run", "--rm", "--env", "MODEL_NAME=plates_quick"),
+            *("--publish", ports[0], "--publish", ports[1]),
+            *("--volume", f"{folder}:/models/plates_quick:ro", IMAGE),
+        ]
     return None
 
 
@@ -117,8 +117,10 @@ def test_the_real_server_answers_as_predict(tmp_path):
     if start is None:
         pytest.skip(f"neither tensorflow_model_server nor a container of {IMAGE}")
     subprocess.run(
-        [sys.executable, "-m", "deblurgan_tf.export", "--output", folder]
-        + ["--model", "plates_quick"],
+        [
+            *(sys.executable, "-m", "deblurgan_tf.export"),
+            *("--output", folder, "--model", "plates_quick"),
+        ],
         check=True,
     )
     pictures = [photo(*size, 0) for size in ((64, 128), (33, 47), (1, 1))]

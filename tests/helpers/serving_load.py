@@ -133,8 +133,8 @@ def main():
         f"(damaged: {report.damaged}), {report.wrong} wrong; at most "
         f"{report.differing:.2g} of an answer's values one grey level off"
     )
-    told = ", ".join(f"{size / 1e6:.0f}" for size in report.memory)
-    print(f"memory after each tenth, MB: {told}")
+    message = ", ".join(f"{size / 1e6:.0f}" for size in report.memory)
+    print(f"memory after each tenth, MB: {message}")
     if report.wrong or report.refused != report.damaged or last > 1.03 * middle:
         sys.exit(1)
 

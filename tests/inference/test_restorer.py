@@ -23,7 +23,7 @@ from deblurgan_tf.blur import degradation as blur
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.data.plates.render import render_plate
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import ModelError, UsageError
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import KERNEL_TILE, Restorer, load
 from deblurgan_tf.metrics import pixels as metrics
@@ -194,7 +194,7 @@ def test_other_arrays_are_refused(resnet, pixels, what):
 def test_wrong_options_are_refused(resnet):
     with pytest.raises(ValueError, match="float32 or bfloat16; got 'float16'"):
         Restorer(resnet.model, precision="float16")
-    with pytest.raises(ValueError, match="at least"):
+    with pytest.raises(UsageError, match="at least"):
         Restorer(resnet.model, tile=20)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE, Restorer
 from deblurgan_tf.models import deblurgan as models
@@ -60,7 +61,7 @@ def test_what_fits_into_one_tile_is_one_whatever_its_shape():
 
 
 def test_too_small_a_tile_is_refused_with_the_smallest_that_works():
-    with pytest.raises(ValueError, match="at least 256 pixels .* got 255"):
+    with pytest.raises(UsageError, match="at least 256 pixels .* got 255"):
         tiles.plan(10, 10, 255, 64)
     assert tiles.plan(1000, 10, 256, 64).count == 1
     assert tiles.plan(1000, 1000, 256, 64).count > 100

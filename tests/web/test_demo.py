@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 import socket
 import struct
@@ -24,12 +25,12 @@ from deblurgan_tf import demo, images
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, FoundPlate
-from deblurgan_tf.web import own_blur, pictures, plate_places, visits
+from deblurgan_tf.web import own_blur, pictures, plate_places, server, visits
 from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
 from deblurgan_tf.web.inside import InsideOnly
 from deblurgan_tf.web.models import Models
 from deblurgan_tf.web.own_blur import Settings
-from deblurgan_tf.web.samples import samples
+from deblurgan_tf.web.samples import Sample, samples
 from deblurgan_tf.web.visits import VisitOver, Visits
 
 
@@ -87,7 +88,7 @@ def test_help_needs_neither_gradio_nor_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_taken_port_is_told_before_anything_is_loaded():
+def test_a_taken_port_is_reported_before_anything_is_loaded():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -97,19 +98,19 @@ def test_a_taken_port_is_told_before_anything_is_loaded():
     assert f"--port {port}" in output and "choose another --port" in output
 
 
-def test_a_host_that_is_not_ours_is_told():
+def test_a_host_that_is_not_ours_is_reported():
     code, output = said("--host", "192.0.2.1", "--port", "7999")
     assert code == 2 and "192.0.2.1" in output
 
 
-def test_a_missing_extra_is_told_with_the_command(monkeypatch):
-    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
+def test_a_missing_extra_is_reported_with_the_command(monkeypatch):
+    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
     code, output = said("--port", str(free_port()))
     assert code == 2 and "pip install 'deblurgan_tf[demo]'" in output
 
 
-def test_a_model_that_is_not_there_is_told(monkeypatch):
-    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: object())
+def test_a_model_that_is_not_there_is_reported(monkeypatch):
+    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: object())
     code, output = said("--model", "nowhere", "--port", str(free_port()))
     assert code == 2 and "nowhere" in output and "--model" in output
 
@@ -153,6 +154,61 @@ def test_work_ends_when_its_visitor_leaves(page):
     answer = page.restore("one", "narrow.keras", leave)
     assert answer.failed and answer.pair is None
     assert files(page) == []
+
+
+@pytest.mark.parametrize("what", ["restore", "tap", "own_blur"])
+def test_a_picture_that_was_removed_with_its_visit_is_reported(page, what):
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+    os.remove(page.visits.open("one").picture)
+    answer = {
+        "restore": lambda: page.restore("one", "narrow.keras", ignored),
+        "tap": lambda: page.tap("one", (1, 1), ""),
+        "own_blur": lambda: page.own_blur("one", "narrow.keras", Settings(), ignored),
+    }[what]()
+    assert answer.failed and answer.message == str(VisitOver())
+
+
+def test_another_missing_file_is_a_fault_and_not_the_visitors(
+    page, models, tmp_path, monkeypatch
+):
+    missing = tmp_path / "sample.png"
+    with pytest.raises(FileNotFoundError, match=r"sample\.png"):
+        page.take_sample("one", Sample(missing, "sample"))
+    page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
+
+    def restorer(name):
+        raise FileNotFoundError("assets/models/photos.keras is missing")
+
+    monkeypatch.setattr(models, "restorer", restorer)
+    with pytest.raises(FileNotFoundError, match="is missing"):
+        page.restore("one", "narrow.keras", ignored)
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda *_: (tmp_path / "icc").read_bytes())
+    with pytest.raises(FileNotFoundError, match="icc"):
+        page.tap("one", (1, 1), "")
+    monkeypatch.setattr(images, "decode", decode)
+
+
+def test_the_log_leaves_out_missing_files_of_visits_alone(page, tmp_path):
+    def shown(error):
+        record = logging.LogRecord(
+            "uvicorn.error", logging.ERROR, "", 0, "", (), (type(error), error, None)
+        )
+        return server.LeftVisits(page.visits).filter(record)
+
+    def missing(path):
+        with pytest.raises(FileNotFoundError) as caught:
+            path.read_bytes()
+        return caught.value
+
+    visit = page.visits.open("one")
+    assert not shown(missing(visit.folder / "shown-1" / "picture.jpg"))
+    assert not shown(missing(page.visits.root / "upload" / "a.png"))
+    assert shown(missing(tmp_path / "package" / "index.html"))
+    assert shown(FileNotFoundError("assets/samples is missing"))
+    assert shown(ValueError("wrong"))
+    plain = logging.LogRecord("uvicorn.error", logging.INFO, "", 0, "", (), None)
+    assert server.LeftVisits(page.visits).filter(plain)
 
 
 def test_idle_visits_and_stray_uploads_are_swept(page):
@@ -261,12 +317,12 @@ def test_what_is_handed_out_is_what_the_model_makes(page, shape, dtype):
     np.testing.assert_array_equal(result.alpha, alpha)
 
 
-def test_pictures_are_shown_upright_and_reduced(page):
+def test_pictures_are_shown_upright_and_downsampled(page):
     pixels = np.zeros((1000, 2000, 3), np.uint8)
     pixels[:, 1000:] = 255
     out = io.BytesIO()
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: right becomes bottom
+    exif[0x0112] = 6  # the camera was rotated: right becomes bottom
     Image.fromarray(pixels).save(out, "JPEG", exif=exif)
     answer = page.take("one", upload(page, "a.jpg", out.getvalue()))
     assert "1000x2000 pixels" in answer.message
@@ -447,7 +503,7 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
         ("1,2,3,4\n" * 21, "at most 20 places at a time; there are 21"),
     ],
 )
-def test_wrong_places_are_told_and_kept(page, no_ocr, text, words):
+def test_wrong_places_are_reported_and_kept(page, no_ocr, text, words):
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
     answer = page.plates("one", "narrow.keras", text, ignored)
     assert answer.failed and words in answer.message
@@ -490,11 +546,11 @@ def test_a_straight_line_lies_along_its_angle(angle, seed):
     assert across < 0.3
 
 
-def test_the_angle_turns_a_shaken_path_counter_clockwise():
-    straight, turned = (
+def test_the_angle_rotates_a_shaken_path_counter_clockwise():
+    straight, rotated = (
         own_blur.make_kernel(Settings(30, 1.0, 0.005, angle, 5)) for angle in (0, 90)
     )
-    np.testing.assert_allclose(turned, np.rot90(straight), atol=2e-4)
+    np.testing.assert_allclose(rotated, np.rot90(straight), atol=2e-4)
 
 
 def test_exposure_shortens_the_path():
@@ -555,15 +611,15 @@ def test_an_own_blur_is_restored_and_scored(page):
     assert answer.message.count("SSIM") == 2
 
 
-def test_a_large_picture_is_reduced_for_an_own_blur(page, monkeypatch):
+def test_a_large_picture_is_downsampled_for_an_own_blur(page, monkeypatch):
     monkeypatch.setattr(own_blur, "MAX_PIXELS", 5_000)
     page.take("one", upload(page, "sharp.png", png(photo(100, 200, 0))))
     answer = page.own_blur("one", "narrow.keras", Settings(length=5), ignored)
-    assert "reduced to 100x50 pixels" in answer.message
+    assert "downsampled to 100x50 pixels" in answer.message
     assert images.read_rgb(answer.handed_out).shape == (50, 100, 3)
 
 
-def test_a_picture_smaller_than_the_blur_is_told(page):
+def test_a_picture_smaller_than_the_blur_is_reported(page):
     page.take("one", upload(page, "dot.png", png(photo(1, 1, 0))))
     answer = page.own_blur("one", "narrow.keras", Settings(length=12), ignored)
     assert answer.failed and "more than 7 pixels a side" in answer.message
@@ -571,8 +627,8 @@ def test_a_picture_smaller_than_the_blur_is_told(page):
 
 def test_equal_pictures_and_tiny_ones_have_scores():
     tiny = photo(5, 5, 0)
-    told = own_blur.scores(tiny, tiny, tiny)
-    assert told == "Against the sharp picture: blurred equal; restored equal."
+    message = own_blur.scores(tiny, tiny, tiny)
+    assert message == "Against the sharp picture: blurred equal; restored equal."
 
 
 def test_the_longest_slider_fits_its_canvas():
@@ -580,11 +636,13 @@ def test_the_longest_slider_fits_its_canvas():
     kernels.check_fits(own_blur.LONGEST, canvas)
 
 
-def test_progress_is_told(page):
+def test_progress_is_reported(page):
     page.take("one", upload(page, "a.png", png(photo(20, 30, 0))))
-    told = []
-    page.restore("one", "narrow.keras", lambda share, what: told.append((share, what)))
-    assert told[0] == (0.0, "restoring") and told[-1] == (1.0, "restoring")
+    message = []
+    page.restore(
+        "one", "narrow.keras", lambda share, what: message.append((share, what))
+    )
+    assert message[0] == (0.0, "restoring") and message[-1] == (1.0, "restoring")
 
 
 def test_the_page_names_no_path_of_the_server(page):

@@ -75,8 +75,10 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}/"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", LISTENING, self.connections]
-                + ["--port", str(self.port)],
+                [
+                    *(sys.executable, "-c", LISTENING, self.connections),
+                    *("--port", str(self.port)),
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TMPDIR": str(folder)},
@@ -86,8 +88,8 @@ class Server:
     def wait_until(self, so, seconds):
         end = time.monotonic() + seconds
         while not so():
-            told = f"{self.output.read_text()}\n{self.visitors_files()}"
-            assert time.monotonic() < end, told
+            message = f"{self.output.read_text()}\n{self.visitors_files()}"
+            assert time.monotonic() < end, message
             assert self.process.poll() is None, self.output.read_text()
             time.sleep(0.1)
 
@@ -213,7 +215,7 @@ def animation():
     return out.getvalue()
 
 
-def test_bad_input_is_told_and_the_page_goes_on(visitor):
+def test_bad_input_is_reported_and_the_page_goes_on(visitor):
     page = visitor()
     huge = io.BytesIO()
     Image.new("1", (12000, 12000)).save(huge, "PNG")
@@ -235,7 +237,7 @@ def test_bad_input_is_told_and_the_page_goes_on(visitor):
     says(page, "needs a picture of more than", "#blur-message")
 
 
-def test_a_file_of_too_many_bytes_is_told(visitor, tmp_path):
+def test_a_file_of_too_many_bytes_is_reported(visitor, tmp_path):
     page = visitor()
     large = tmp_path / "large.bmp"
     with open(large, "wb") as file:
@@ -262,9 +264,9 @@ def test_a_plate_that_is_not_found_is_tapped_and_restored(visitor):
     assert page.locator("#crops img").count() == 0
     picture = page.locator("#places img")
     scale = picture.bounding_box()["width"] / 600
-    for x, y, told in ((228, 220, "opposite corner"), (364, 300, "Press")):
+    for x, y, message in ((228, 220, "opposite corner"), (364, 300, "Press")):
         picture.click(position={"x": x * scale, "y": y * scale})
-        says(page, told, "#plates-message")
+        says(page, message, "#plates-message")
     box = page.input_value("#boxes textarea")
     tapped, wanted = ([int(n) for n in text.split(",")] for text in (box, CAR_PLATE))
     np.testing.assert_allclose(tapped, wanted, atol=2)
