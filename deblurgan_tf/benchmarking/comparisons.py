@@ -204,7 +204,7 @@ def delivering(
         if config is None and not overrides:
             folder = pipeline.small_files(Path(made) / "pictures")
             name = f"folder of {pipeline.FILES} small PNG files"
-            keys = ["data.source=folder", f"data.path={folder}", "data.count=null"]
+            keys = ["data.source=folder", f"data.path={folder}"]
             sources[name] = load_config(None, keys)
         cases = [
             Case(name, pipeline.delivering(each, batches), batches * batch)
