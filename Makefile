@@ -32,7 +32,7 @@ coverage: $(VENV)/installed-dev
 	  --cov=deblurgan_tf --cov-report=term:skip-covered --cov-report=html:coverage
 
 docs: $(VENV)/installed-docs
-	$(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@echo "the manual is in site/index.html; links to other sites: site/outside_links.txt"
 
 test-slow: $(VENV)/installed-dev

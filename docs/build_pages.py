@@ -1,8 +1,8 @@
 """MkDocs hook: pages that are made from the code, figures, links to the repository.
 
-`config.md` comes from the pydantic models, `commands.md` from the help texts, so neither
-can be out of date. Figures lie in `assets/figures`, where the README shows them too. The
-links to other sites are written to `outside_links.txt`; nothing is fetched.
+`config.md` comes from the pydantic models, `commands.md` from the help texts: neither
+can be out of date. Figures lie in `assets/figures`, where the README shows them too.
+Links to other sites are written to `outside_links.txt`; nothing is fetched.
 """
 
 from __future__ import annotations
