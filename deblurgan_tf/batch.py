@@ -19,10 +19,13 @@ app = App()
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.batch photos restored || python -m "
-    "deblurgan_tf.batch s3://bucket/photos s3://bucket/restored --address auto || "
-    "python -m deblurgan_tf.batch plates.parquet restored --model plates "
-    "--bytes-column image",
+    examples=(
+        "python -m deblurgan_tf.batch photos restored",
+        "python -m deblurgan_tf.batch s3://bucket/photos s3://bucket/restored "
+        "--address auto",
+        "python -m deblurgan_tf.batch plates.parquet restored --model plates "
+        "--bytes-column image",
+    ),
 )
 def main(
     inputs: Annotated[

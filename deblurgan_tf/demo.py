@@ -16,8 +16,10 @@ app = App()
 
 
 @app.command(
-    epilog="Examples: python -m deblurgan_tf.demo || python -m deblurgan_tf.demo "
-    "--model runs/plates_paper --port 8080",
+    examples=(
+        "python -m deblurgan_tf.demo",
+        "python -m deblurgan_tf.demo --model runs/plates_paper --port 8080",
+    ),
 )
 def main(
     model: Annotated[

@@ -18,11 +18,13 @@ app = App()
 
 @app.command(
     no_args_is_help=True,
-    epilog="Examples: python -m deblurgan_tf.export --model plates --output "
-    "models/plates || python -m deblurgan_tf.export --model runs/mine --output "
-    "models/mine --version 2 || python -m deblurgan_tf.export --output files "
-    "--format onnx || python -m deblurgan_tf.export --output files --format litert "
-    "--quantize int8",
+    examples=(
+        "python -m deblurgan_tf.export --model plates --output models/plates",
+        "python -m deblurgan_tf.export --model runs/mine --output models/mine "
+        "--version 2",
+        "python -m deblurgan_tf.export --output files --format onnx",
+        "python -m deblurgan_tf.export --output files --format litert --quantize int8",
+    ),
 )
 def main(
     output: Annotated[
