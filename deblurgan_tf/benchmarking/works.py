@@ -78,7 +78,7 @@ class Restoring(Restorer):
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
-        self.at_once = 0  # many pictures are measured, not the first few
+        self.eager_runs = 0  # many pictures are measured, not the first few
         self.shapes: list[tuple[int, ...]] = []
 
     def _forward(

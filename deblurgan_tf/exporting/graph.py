@@ -15,7 +15,7 @@ import tensorflow as tf
 from deblurgan_tf import images
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE
-from deblurgan_tf.models.layers import InstanceNormalization
+from deblurgan_tf.models.normalization import InstanceNormalization
 
 MAX_PIXELS = TILE * TILE
 """What an exported SavedModel restores at most; `predict` cuts larger ones into tiles.

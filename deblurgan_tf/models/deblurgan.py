@@ -12,14 +12,14 @@ import keras
 from keras import layers
 
 from deblurgan_tf.config import Model
+from deblurgan_tf.models.convolution_to_few import ConvolutionToFew
 from deblurgan_tf.models.layers import (
-    ConvolutionToFew,
     CropFirstRowColumn,
     CropLike,
-    InstanceNormalization,
     PadToMultiple,
     SampleDropout,
 )
+from deblurgan_tf.models.normalization import InstanceNormalization
 from deblurgan_tf.models.unrolled import unrolled_generator
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE, Restorer
 from deblurgan_tf.models import deblurgan as models
@@ -60,7 +61,7 @@ def test_what_fits_into_one_tile_is_one_whatever_its_shape():
 
 
 def test_too_small_a_tile_is_refused_with_the_smallest_that_works():
-    with pytest.raises(ValueError, match="at least 256 pixels .* got 255"):
+    with pytest.raises(UsageError, match="at least 256 pixels .* got 255"):
         tiles.plan(10, 10, 255, 64)
     assert tiles.plan(1000, 10, 256, 64).count == 1
     assert tiles.plan(1000, 1000, 256, 64).count > 100
@@ -162,12 +163,12 @@ def chain(*steps):
         convolutional(),
     ],
 )
-def test_reach_is_a_bound_of_what_a_pixel_changes(model):
+def test_the_receptive_radius_bounds_what_a_pixel_changes(model):
     seen = looks(model)
     assert 1 <= seen <= receptive_radius(model) <= 2 * seen + 4
 
 
-def test_the_reach_of_deblurgans_generator():
+def test_the_receptive_radius_of_deblurgans_generator():
     # 7x7, two halvings, 18 of 3x3 at a quarter, two doublings, 7x7; and a cell of 4.
     assert (
         receptive_radius(models.resnet_generator(width=1))
