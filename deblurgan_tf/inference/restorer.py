@@ -254,7 +254,7 @@ class Restorer:
             return True
 
 
-def _graph(function: Forward, count: int | None, *more: Any) -> Forward:
+def _graph(function: Forward, count: int | None, *more: Any) -> Any:
     """A graph of a function of `count` pictures, and more, of any size."""
     return tf.function(
         function,

@@ -18,7 +18,7 @@ class ConvolutionToFew(keras.layers.Conv2D):
     gradients a hundredth.
     """
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Raises ValueError for strides, dilation, groups and padding of its own."""
         plain = self.strides == self.dilation_rate == (1, 1) and self.groups == 1
         if not (plain and self.padding == "valid"):

@@ -44,7 +44,7 @@ class KernelStep(keras.layers.Layer):
     before. `w` is learned, in units of the mean power of the edges' gradients.
     """
 
-    def build(self, input_shape: list[tuple]) -> None:
+    def build(self, input_shape: list[tuple[Any, ...]]) -> None:
         """Makes the one weight, `damping`: ln(w) / SCALE."""
         self.damping = self.add_weight(
             name="damping",
@@ -70,7 +70,9 @@ class KernelStep(keras.layers.Layer):
         change = dft.kernels(Spectrum(change.real * weight, change.imaginary * weight))
         return _channels_last(kernel + change)
 
-    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+    def compute_output_shape(
+        self, input_shape: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
         """That of the kernel."""
         return input_shape[2]
 
@@ -91,7 +93,7 @@ class PictureStep(keras.layers.Layer):
     "Learning Deep CNN Denoiser Prior for Image Restoration", equation 6).
     """
 
-    def build(self, input_shape: list[tuple]) -> None:
+    def build(self, input_shape: list[tuple[Any, ...]]) -> None:
         """Makes the two weights, `weights_of_guess`: a / SCALE and b / SCALE."""
         self.weights_of_guess = self.add_weight(
             name="weights_of_guess",
@@ -120,6 +122,8 @@ class PictureStep(keras.layers.Layer):
         changes = ops.split(dft.picture(parts), 2, 1)
         return [_channels_last(guess + change) for change in changes]
 
-    def compute_output_shape(self, input_shape: list[tuple]) -> list[tuple]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
         """Twice that of the guess."""
         return [input_shape[1], input_shape[1]]

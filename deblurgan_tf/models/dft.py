@@ -174,7 +174,9 @@ class DftMatrices(keras.layers.Layer):
         from_border = ops.cast(ops.minimum(places, size - 1 - places), "float32")
         return ops.minimum((from_border + 0.5) / (self.radius / 2), 1.0)
 
-    def compute_output_shape(self, input_shape: tuple) -> list[tuple]:
+    def compute_output_shape(
+        self, input_shape: tuple[Any, ...]
+    ) -> list[tuple[Any, ...]]:
         """The shapes of the fields of `Dft`; None where a size is not known."""
         _, height, width, _ = input_shape
         rows = None if height is None else height + 2 * self.radius

@@ -27,7 +27,7 @@ class NormalisedKernel(keras.layers.Layer):
         kernels = ops.relu(kernels) + 1e-8
         return kernels / ops.sum(kernels, axis=(1, 2, 3), keepdims=True)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """The shape of the input."""
         return input_shape
 
@@ -55,7 +55,7 @@ class GaussianKernel(keras.layers.Layer):
         )
         return ops.repeat(kernel, ops.shape(pictures)[0], axis=0)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """(N, K, K, 1)."""
         return (input_shape[0], side_of(self.radius), side_of(self.radius), 1)
 
@@ -86,7 +86,7 @@ class KernelUpsample2x(keras.layers.Layer):
         values = ops.matmul(ops.matmul(share, values), ops.transpose(share))
         return ops.transpose(values, (0, 2, 3, 1)) / 4.0
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """(N, K, K, 1)."""
         return (input_shape[0], side_of(self.radius), side_of(self.radius), 1)
 

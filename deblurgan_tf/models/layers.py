@@ -47,7 +47,7 @@ class PadToMultiple(keras.layers.Layer):
             pictures = ops.take(pictures, ops.minimum(source, size - 1), axis=axis)
         return pictures
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """The padded size; None where the size is not known."""
 
         def padded(size: int | None) -> int | None:
@@ -76,7 +76,9 @@ class CropLike(keras.layers.Layer):
         shape = ops.shape(reference)
         return pictures[:, : shape[1], : shape[2]]
 
-    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+    def compute_output_shape(
+        self, input_shape: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
         """The reference's size, the pictures' channels."""
         pictures, reference = input_shape
         return (*reference[:3], pictures[3])
@@ -97,7 +99,7 @@ class CropFirstRowColumn(keras.layers.Layer):
             pictures, (0, 1, 1, 0), (count, height - 1, width - 1, channels)
         )
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """One pixel less a side."""
         count, *sides, channels = input_shape
         return (count, *(side and side - 1 for side in sides), channels)
@@ -126,7 +128,7 @@ class BilinearUpsample2x(keras.layers.Layer):
         shape = (count, 2 * height, 2 * width, channels)
         return ops.reshape(columns, shape)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Twice the size; None where it is not known."""
         count, height, width, channels = input_shape
         sizes = (None if size is None else 2 * size for size in (height, width))
@@ -186,7 +188,7 @@ class SampleDropout(keras.layers.Layer):
         kept = ops.reshape(uniform(seeds, size, self.salt) >= self.rate, shape)
         return ops.where(kept, x * (1.0 / (1.0 - self.rate)), ops.zeros_like(x))
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """The shape of the input."""
         return input_shape
 

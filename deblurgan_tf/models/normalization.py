@@ -59,7 +59,7 @@ class InstanceNormalization(keras.layers.Layer):
             is_training=True,
         ).y
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """The shape of the input."""
         return input_shape
 

@@ -234,7 +234,9 @@ class _Networks:
             name=name,
         )(x)
 
-    def unet(self, inputs: list[Any], channels: tuple[int, ...], name: str) -> list:
+    def unet(
+        self, inputs: list[Any], channels: tuple[int, ...], name: str
+    ) -> list[Any]:
         """A residual U-Net that works at 1/2, 1/4 and 1/8 of the size of its inputs.
 
         inputs: pictures of one size, whose channels are joined. Returns pictures of

@@ -13,6 +13,7 @@ of data (a camera's positions, say) are left out, and `VideoReport.left_out` nam
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,29 +24,41 @@ from deblurgan_tf.video.report import VideoReport
 
 
 def restore_video(
-    source: Path,
-    target: Path,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     restore: Callable[[np.ndarray], np.ndarray],
     on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoReport:
-    """Writes `source` to `target`, each frame as `restore` returns it.
-
-    restore: called once a frame, in the order of time, with RGB uint8 (H, W, 3) the
-        way round that players show it; returns the same shape and type. What it raises
-        is passed on.
-    on_frame: called after each frame with the number written so far and the total, as
-        far as the file tells it (None where it does not).
+    """Restores a video frame by frame; everything else in the file stays as it was.
 
     The number of frames and their times stay. A frame that the decoder calls damaged is
-    written as it is, one that it does not give is replaced by the frame before it (at
-    the start, by the first good one); both are listed in the report. Damage that
-    a decoder hides without a word is restored like any picture.
+    written as it is. One that it does not give is replaced by the frame before it, at
+    the start by the first good one. Both are listed in the report. Damage that a
+    decoder does not report is restored like any picture.
 
-    The file is written under a temporary name and renamed: on any error there is no
+    The file is written under a temporary name and renamed: after an error there is no
     target, or the one that was there before. Memory holds a few frames, not the video.
 
-    Raises VideoError, naming the file, when PyAV is missing, the source is not a video,
-    is damaged beyond reading or ends early, or the target cannot hold it.
+    Args:
+        source: the video to read.
+        target: the video to write; its ending decides on the container.
+        restore: called once a frame, in the order of time, with RGB uint8 (H, W, 3),
+            upright as players show it; returns the same shape and type. What it raises
+            is passed on. `restorer.restore` is one.
+        on_frame: called after each frame with the number written so far and the total,
+            which is None where the file does not have it.
+
+    Returns:
+        A `video.VideoReport`: frames, damage, what was left out.
+
+    Raises:
+        VideoError: PyAV is missing, the source is not a video, is damaged beyond
+            reading or ends early, or the target cannot hold it; the message names the
+            file.
+
+    Example:
+        >>> restorer = deblurgan_tf.load("photos")
+        >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
     """
     try:
         import av  # noqa: F401
