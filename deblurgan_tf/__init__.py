@@ -1,20 +1,49 @@
-"""Motion deblurring with DeblurGAN (Kupyn et al. 2018) in TensorFlow and Keras."""
+"""Motion deblurring with DeblurGAN (Kupyn et al. 2018) in TensorFlow and Keras.
+
+The public interface, each imported when it is first used:
+
+- `load(name_or_path)`: a restorer; `restorer.restore(pixels)` restores a picture.
+- `restore_plates(restorer, pixels)`: restores the number plates of a picture alone.
+- `restore_video(source, target, restore)`: restores a video frame by frame.
+
+Example:
+    >>> import deblurgan_tf
+    >>> restorer = deblurgan_tf.load("plates")
+    >>> restored = restorer.restore(pixels)  # uint8 or uint16 (H, W, 3), RGB
+    >>> found = deblurgan_tf.restore_plates(restorer, pixels, read=True)
+    >>> for plate in found.plates:
+    ...     print(plate.box, plate.text_before, plate.text_after)
+    >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
+
+The commands are listed by `python -m deblurgan_tf`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import load
+    from deblurgan_tf.restoring.plates import restore_plates
+    from deblurgan_tf.restoring.video import restore_video
 
-__version__ = "0.1.0"
-__all__ = ["load"]
+__version__ = "1.0.0.dev0"
+__all__ = ["__version__", "load", "restore_plates", "restore_video"]
+
+_MODULES = {
+    "load": "deblurgan_tf.inference.restorer",
+    "restore_plates": "deblurgan_tf.restoring.plates",
+    "restore_video": "deblurgan_tf.restoring.video",
+}
 
 
-def __getattr__(name: str):
-    # TensorFlow takes seconds to import; who only wants the version need not wait.
-    if name == "load":
-        from deblurgan_tf.inference.restorer import load
-
-        return load
+def __getattr__(name: str) -> Any:
+    # TensorFlow takes seconds to import: no one waits for it before it is needed.
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,7 @@
-"""Carry the authors' PyTorch weights over: `python -m deblurgan_tf.convert --help`.
+"""Carry models over into today's: `python -m deblurgan_tf.convert --help`.
 
-Needs the extra `torch`; `torch_weights` says what it takes.
+Takes the authors' PyTorch weights (`models.torch_weights`, needs the extra `torch`) and
+.keras files of version 0.1 (`models.version_0_1`).
 """
 
 from __future__ import annotations
@@ -12,56 +13,64 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
-from deblurgan_tf.cli.terminal import say
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import UsageError
 
 app = App()
 
 
 @app.command(
     epilog="Examples: python -m deblurgan_tf.convert latest_net_G.pth --output "
-    "generator.keras && python -m deblurgan_tf.predict photo.jpg --model "
+    "generator.keras && python -m deblurgan_tf.convert old/photos.keras --output "
+    "photos.keras && python -m deblurgan_tf.predict photo.jpg --model "
     "generator.keras --output restored",
 )
 def main(
-    weights: Annotated[
-        Path, typer.Argument(metavar="WEIGHTS.pth", help="a PyTorch state dict")
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="a PyTorch state dict, or a .keras file of version 0.1",
+        ),
     ],
     output: Annotated[Path, typer.Option(help="the model to write, *.keras")],
     dropout: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            help="as it was trained; with one convolution a block the authors' "
-            "--no_dropout changes the network, and the file does not tell"
+            "--dropout/--no-dropout",
+            help="whether PyTorch weights were trained with dropout. It matters for "
+            "one convolution a block: there the authors' --no_dropout changes the "
+            "network, and the file does not say so  [default: dropout]",
         ),
-    ] = True,
+    ] = None,
 ) -> None:
-    """Carry a PyTorch generator of DeblurGAN (ResNet) over into a Keras model.
+    """Carry a model over: PyTorch weights of DeblurGAN, or a file of version 0.1.
 
-    The output of the network is added to its input (the authors' --learn_residual, as
-    in the paper). No code from the file is run. Exit codes: 0 done, 2 wrong usage or
-    weights.
+    PyTorch weights are a state dict of the authors' ResNet generator. The output of the
+    network is added to its input (the authors' --learn_residual, as in the paper). A
+    .keras file of version 0.1 is written under today's names, its weights equal bit by
+    bit. No code from the file is run. Exit codes: 0 done, 2 wrong usage or file.
     """
     if output.suffix != ".keras":
-        raise _refused(f"{output}: name the model *.keras")
+        raise UsageError(f"{output}: name the model *.keras")
     if not output.parent.is_dir():
-        raise _refused(f"{output.parent}: is no folder; make it first")
+        raise UsageError(f"{output.parent}: is no folder; make it first")
+    old = file.suffix == ".keras"
+    if old and dropout is not None:
+        raise UsageError(
+            "--dropout and --no-dropout belong to PyTorch weights; leave them out for "
+            f"{file}"
+        )
     import_tensorflow()
     # TensorFlow takes seconds to import: --help and wrong usage do without.
-    from deblurgan_tf.models.torch_weights import convert
+    from deblurgan_tf.models import torch_weights, version_0_1
     from deblurgan_tf.storage.atomic import write_atomically
 
-    try:
-        generator = convert(weights, dropout)
-        write_atomically(output, generator.save)
-    except (ModelError, OSError) as error:
-        raise _refused(error) from None
+    if old:
+        generator = version_0_1.convert(file)
+    else:
+        generator = torch_weights.convert(file, dropout is not False)
+    write_atomically(output, generator.save)
     print(f"{output}: {generator.count_params():,} parameters")
-
-
-def _refused(error: Exception | str) -> typer.Exit:
-    say(f"error: {error}", "bold red")
-    return typer.Exit(2)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The authors' PyTorch weights restore in Keras as they do in PyTorch."""
+"""PyTorch weights restore as in PyTorch; files of version 0.1 are converted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers.networks import narrow_resnet, save_as_version_0_1
+from PIL import Image
 from typer.testing import CliRunner
 
-from deblurgan_tf import convert
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf import convert, predict
+from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models import torch_weights
+from deblurgan_tf.models.files import open_model
 
 try:
     import torch
@@ -75,16 +78,18 @@ def difference(module, model, sizes=((20, 28), (36, 16))):
         rng = np.random.default_rng(number)
         blurred = rng.uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
         with torch.no_grad():
-            told = module(torch.from_numpy(blurred.transpose(0, 3, 1, 2)))
+            expected = module(torch.from_numpy(blurred.transpose(0, 3, 1, 2)))
         restored = keras.ops.convert_to_numpy(model(blurred))
-        worst = max(worst, np.abs(restored - told.numpy().transpose(0, 2, 3, 1)).max())
+        worst = max(
+            worst, np.abs(restored - expected.numpy().transpose(0, 2, 3, 1)).max()
+        )
         assert np.abs(restored - blurred).max() > 0.1  # it does something
     return worst
 
 
 @needs_torch
 @pytest.mark.parametrize(
-    "width, blocks, convolutions, dropout",
+    ("width", "blocks", "convolutions", "dropout"),
     [
         (4, 6, 2, True),
         (3, 9, 1, True),
@@ -106,7 +111,7 @@ def test_outputs_equal_pytorch(tmp_path, width, blocks, convolutions, dropout):
 
 
 @needs_torch
-@pytest.mark.parametrize("convolutions, count", [(2, 11_378_179), (1, 6_067_459)])
+@pytest.mark.parametrize(("convolutions", "count"), [(2, 11_378_179), (1, 6_067_459)])
 def test_the_authors_sizes(tmp_path, convolutions, count):
     module = network(64, 9, convolutions)
     # Their initialisation: at 0.1 the features of 64 channels saturate.
@@ -259,6 +264,38 @@ def test_the_command_writes_a_model_or_nothing(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+def test_the_command_converts_a_file_of_version_0_1(tmp_path):
+    run = CliRunner().invoke
+    model = narrow_resnet()
+    old = save_as_version_0_1(model, tmp_path / "old.keras")
+    new = tmp_path / "new.keras"
+    result = run(convert.app, [str(old), "--output", str(new)])
+    assert result.exit_code == 0, result.output
+    assert f"{new}: {model.count_params():,} parameters" in result.output
+    for one, other in zip(
+        model.get_weights(), open_model(new).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    # Once is enough, and another command names this one.
+    before = new.read_bytes()
+    result = run(convert.app, [str(new), "--output", str(new)])
+    assert result.exit_code == 2 and "nothing to convert" in result.output
+    result = run(convert.app, [str(old), "--output", str(new), "--no-dropout"])
+    assert result.exit_code == 2 and "belong to PyTorch weights" in result.output
+    assert new.read_bytes() == before
+    Image.new("RGB", (20, 20)).save(tmp_path / "picture.png")
+    result = run(
+        predict.app,
+        [
+            *(str(tmp_path / "picture.png"), "--model", str(old)),
+            *("--output", str(tmp_path / "out")),
+        ],
+    )
+    text = " ".join(result.output.split())
+    assert result.exit_code == 2 and "Traceback" not in text
+    assert "was written by version 0.1; convert it with" in text
+
+
 def test_without_pytorch_the_error_says_how_to_install_it(monkeypatch):
     real = builtins.__import__
 
@@ -269,7 +306,7 @@ def test_without_pytorch_the_error_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     match = r"pip install 'deblurgan_tf\[torch\]'"
-    with pytest.raises(ModelError, match=match):
+    with pytest.raises(MissingExtra, match=match):
         torch_weights.convert(Path("net.pth"))
 
 

@@ -5,23 +5,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
+import deblurgan_tf
+from deblurgan_tf import __main__ as list_of_commands
 from deblurgan_tf import config as configs
 from deblurgan_tf import train
 from deblurgan_tf.storage.resources import resource
 
 
-def test_the_help_of_train_works_elsewhere_and_names_every_option(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "deblurgan_tf.train", "--help"],
-        cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"},
+def run(arguments, folder):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ
+        | {
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
         capture_output=True,
         text=True,
     )
+
+
+def test_the_help_of_train_works_elsewhere_and_names_every_option(tmp_path):
+    result = run(["-m", "deblurgan_tf.train", "--help"], tmp_path)
     assert result.returncode == 0, result.stderr
     options = [
         name
@@ -41,3 +53,55 @@ def test_the_shipped_experiments_are_found_and_valid(name):
     path = resource("experiments", name, "config.yaml")
     assert path == configs.experiment(name)
     configs.load(path)
+
+
+def test_the_public_interface_is_listed_and_imported_when_it_is_used(tmp_path):
+    names = ["__version__", "load", "restore_plates", "restore_video"]
+    assert dir(deblurgan_tf) == sorted(deblurgan_tf.__all__) == names
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        deblurgan_tf.nothing  # noqa: B018
+    code = (
+        "import sys, deblurgan_tf\n"
+        "print(deblurgan_tf.__version__, 'numpy' in sys.modules)\n"
+        "deblurgan_tf.restore_video\n"
+        "deblurgan_tf.restore_plates\n"
+        "print('tensorflow' in sys.modules)\n"
+        "print(deblurgan_tf.load, 'tensorflow' in sys.modules)\n"
+    )
+    result = run(["-c", code], tmp_path)
+    before, between, after = result.stdout.splitlines()
+    assert before == f"{deblurgan_tf.__version__} False", result.stderr
+    assert between == "False"
+    assert after.startswith("<function load") and after.endswith("True")
+
+
+def test_the_public_names_are_documented_with_their_errors_and_an_example():
+    for name in ("load", "restore_plates", "restore_video"):
+        text = getattr(deblurgan_tf, name).__doc__
+        for part in ("Args:", "Raises:", "Example:"):
+            assert part in text, (name, part)
+
+
+def test_the_package_lists_its_commands_without_tensorflow(tmp_path):
+    result = run(["-X", "importtime", "-m", "deblurgan_tf"], tmp_path)
+    assert result.returncode == 0
+    for module in ("tensorflow", "keras", "numpy"):
+        assert f" {module}\n" not in result.stderr
+    # The commands are the modules at the top that have an application.
+    commands = {
+        path.stem
+        for path in Path(deblurgan_tf.__file__).parent.glob("*.py")
+        if "app = App(" in path.read_text(encoding="utf-8")
+    }
+    assert commands == set(list_of_commands.COMMANDS)
+    for command in commands:
+        assert f"  python -m deblurgan_tf.{command} " in result.stdout
+    assert deblurgan_tf.__version__ in result.stdout
+
+
+def test_a_command_given_as_an_argument_is_refused_with_the_right_line(capsys):
+    assert list_of_commands.main(["train", "--epochs", "3"]) == 2
+    assert "python -m deblurgan_tf.train --help" in capsys.readouterr().err
+    assert list_of_commands.main(["trian"]) == 2
+    assert "python -m deblurgan_tf.COMMAND --help" in capsys.readouterr().err
+    assert list_of_commands.main(["--help"]) == 0

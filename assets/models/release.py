@@ -1,9 +1,8 @@
-"""Makes a shipped model of a run.
+"""Makes a shipped model of a run or a .keras file: `python release.py RUN NAME`.
 
-    python assets/models/release.py RUN NAME
-
-The weights are rounded to float16 and stored as float32: the compressed file is half as
-large, and is read as any other. SHA256SUMS is written again.
+The weights are rounded to float16, which halves the compressed file; they are stored as
+float32, so that nothing else has to know. SHA256SUMS is written anew. The card in
+README.md has the same sums and is edited by hand.
 """
 
 from __future__ import annotations
@@ -13,40 +12,51 @@ import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from deblurgan_tf.models.files import find, open_model
+from deblurgan_tf.storage.atomic import write_atomically, write_text
 
 HERE = Path(__file__).resolve().parent
 
 
 def main(run: str, name: str) -> None:
     model = open_model(find(run))
-    weights = model.get_weights()
-    rounded = [x.astype(np.float16).astype(np.float32) for x in weights]
-    assert all(np.isfinite(x).all() for x in rounded)
-    model.set_weights(rounded)
-    whole = HERE / f".{name}.partial.keras"
-    model.save(whole)
+    model.set_weights([round_to_float16(x) for x in model.get_weights()])
     target = HERE / f"{name}.keras"
-    with (
-        zipfile.ZipFile(whole) as old,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new,
-    ):
-        for entry in old.infolist():
-            new.writestr(
-                zipfile.ZipInfo(entry.filename),
-                old.read(entry),
-                compresslevel=9,
-                compress_type=zipfile.ZIP_DEFLATED,
-            )
-    whole.unlink()
-    sums = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-        for path in sorted(HERE.glob("*.keras"))
-    ]
-    (HERE / "SHA256SUMS").write_text("".join(sums), encoding="ascii")
+    write_atomically(target, lambda path: save_compressed(model, path))
+    write_text(HERE / "SHA256SUMS", sums(HERE))
     print(f"{target}: {target.stat().st_size:,} bytes")
+
+
+def round_to_float16(weights: np.ndarray) -> np.ndarray:
+    """The nearest values that float16 has, as float32; ValueError beyond its range."""
+    rounded = weights.astype(np.float16).astype(np.float32)
+    if not np.isfinite(rounded).all():
+        raise ValueError("a weight is NaN or beyond the range of float16")
+    return rounded
+
+
+def save_compressed(model: keras.Model, path: Path) -> None:
+    """Keras stores its files without compression; this one is deflated."""
+    model.save(path)
+    with zipfile.ZipFile(path) as stored:
+        parts = {name: stored.read(name) for name in stored.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as deflated:
+        for name, data in parts.items():
+            # No date: the same model gives the same bytes, but for Keras's own date.
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            deflated.writestr(entry, data, compresslevel=9)
+
+
+def sums(folder: Path) -> str:
+    """The SHA-256 of each model in a folder, one line each, as `sha256sum` writes."""
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in sorted(folder.glob("*.keras"))
+    )
 
 
 if __name__ == "__main__":

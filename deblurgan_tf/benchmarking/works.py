@@ -80,7 +80,7 @@ class Restoring(Restorer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.at_once = 0  # always by a graph, also the first pictures
+        self.eager_runs = 0  # many pictures are measured, not the first few
         self.shapes: list[tuple[int, ...]] = []
 
     def _forward(

@@ -18,7 +18,7 @@ from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE
-from deblurgan_tf.models.layers import InstanceNormalization
+from deblurgan_tf.models.normalization import InstanceNormalization
 
 MAX_PIXELS = TILE * TILE
 """Pixels of the largest picture that an exported SavedModel restores; `predict` cuts

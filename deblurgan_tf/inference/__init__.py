@@ -1,1 +1,1 @@
-"""From pixels to restored pixels: `restorer`, and `tiles` for large pictures."""
+"""From blurred to restored pixels: `restorer`, and `tiles` for large pictures."""

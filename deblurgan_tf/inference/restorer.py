@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -15,11 +15,12 @@ import tensorflow as tf
 from deblurgan_tf import images
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.models import files as model_files
-from deblurgan_tf.models.layers import (
+from deblurgan_tf.models.normalization import (
     InstanceNormalization,
     given_statistics,
     recorded_statistics,
 )
+from deblurgan_tf.models.precision import in_bfloat16
 from deblurgan_tf.models.receptive_field import receptive_radius
 from deblurgan_tf.models.unrolled import largest_kernel
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
@@ -30,13 +31,16 @@ picture gives the same pixels on every machine, however much memory is free."""
 KERNEL_TILE = 416
 """The same for generators that find a kernel: each tile has a kernel of its own, since
 the blur of a photo differs from place to place."""
-AT_ONCE = 8
-"""So many times a generator that finds a kernel runs without a graph of its thousands
-of operations: building that takes as long as these runs lose by doing without."""
+EAGER_RUNS = 8
+"""A generator that finds kernels has thousands of operations, and to build a graph of
+them takes seconds. Its first EAGER_RUNS runs go without a graph: together they lose
+about as much time as the building takes."""
 TOGETHER = 8
 """Small pictures restored in one pass: 1.6 times as fast as one by one at 96x200, and
 sixteen are hardly faster."""
 Precision = Literal["float32", "bfloat16"]
+
+Forward = Callable[..., Any]
 
 
 def load(
@@ -46,22 +50,43 @@ def load(
     tta: bool = False,
     tile: int | None = None,
 ) -> Restorer:
-    """Opens a model: the name of a shipped one, a run's folder or a .keras file.
+    """Opens a model that restores pictures.
 
-    precision: "bfloat16" is faster where the processor has it, and a little coarser.
-    tta: average over the eight flips and quarter turns; eight times the work.
-    tile: pixels a side of the tiles of large pictures; by default TILE, or KERNEL_TILE
-    for a model that finds blur kernels.
+    Args:
+        name_or_path: the name of a shipped model ("photos", "plates",
+            "plates_quick"), the folder of a training run, or a .keras file.
+        precision: "bfloat16" is faster on processors that have it, and a little less
+            exact.
+        tta: test-time augmentation: the mean over the eight flips and rotations by 90
+            degrees. Eight times the work.
+        tile: side of the tiles, pixels, into which large pictures are cut. None: 416
+            for a model that finds blur kernels, 1024 for any other.
 
-    Raises ModelError for a model that cannot be used, UsageError for too small a tile,
-    and ValueError for an unknown precision.
+    Returns:
+        A restorer. `restorer.restore(pixels)` takes uint8 or uint16, (H, W, 3), RGB,
+        any H and W from 1, and returns the same shape and type. One restorer may be
+        used by many threads at once.
+
+    Raises:
+        ModelError: the model does not exist, is damaged or cannot be used.
+        UsageError: the tiles are too small for this model.
+        ValueError: the precision is unknown.
+
+    Example:
+        >>> import deblurgan_tf
+        >>> restorer = deblurgan_tf.load("photos")
+        >>> restored = restorer.restore(pixels)
     """
     model = model_files.open_model(model_files.find(name_or_path))
     return Restorer(model, precision=precision, tta=tta, tile=tile)
 
 
 class Restorer:
-    """Restores pictures with one generator; see `load`."""
+    """Restores pictures with one generator; see `load` for the options.
+
+    Many threads may use one restorer, or several, at the same time: each result has the
+    bits that it has when a single thread works.
+    """
 
     def __init__(
         self,
@@ -70,21 +95,20 @@ class Restorer:
         precision: Precision = "float32",
         tta: bool = False,
         tile: int | None = None,
-    ):
+    ) -> None:
         if precision not in get_args(Precision):
             allowed = " or ".join(get_args(Precision))
             raise ValueError(f"precision must be {allowed}; got {precision!r}")
-        self.model = model
-        if precision == "bfloat16":
-            self.model = model_files.in_bfloat16(model)
-        # Quarter turns, and whether mirrored after them.
+        self.model = in_bfloat16(model) if precision == "bfloat16" else model
+        # Rotations by 90 degrees, and whether mirrored after them.
         self.views = [(0, False)]
         if tta:
-            self.views = [(turns, side) for turns in range(4) for side in (False, True)]
+            self.views = [(count, side) for count in range(4) for side in (False, True)]
         self.kernel = largest_kernel(model)
         usual = TILE if self.kernel is None else KERNEL_TILE
         self.tile = usual if tile is None else tile
-        self.at_once = 0 if self.kernel is None else AT_ONCE  # runs that are left
+        self.eager_runs = 0 if self.kernel is None else EAGER_RUNS  # that are left
+        self._counting = threading.Lock()
         self.margin = tiles.margin_of(receptive_radius(model))
         self.plan(1, 1)  # refuses too small a tile now
 
@@ -104,18 +128,13 @@ class Restorer:
             with given_statistics(statistics):
                 return forward(pictures)
 
-        def compiled(function: Callable, count: int | None, *more: Any) -> Any:
-            pictures = tf.TensorSpec((count, None, None, 3), tf.float32)
-            return tf.function(
-                function, input_signature=[pictures, *more], autograph=False
-            )
-
-        # A batch of one is a graph of its own: its instance normalisation is fused.
-        self._one, self._many = compiled(forward, 1), compiled(forward, None)
-        self._plain = forward
-        self._record = compiled(record, None)
+        # A batch of one has a graph of its own: its instance normalisation is fused.
+        graph = _graph if self.kernel is None else _unoptimised_graph
+        self._one, self._many = graph(forward, 1), graph(forward, None)
+        self._eager = forward
+        self._record = _graph(record, None)
         pair = tf.TensorSpec((2, None), tf.float32)
-        self._forward_with = compiled(forward_with, None, [pair] * self.normalised)
+        self._forward_with = _graph(forward_with, None, [pair] * self.normalised)
 
     def plan(self, height: int, width: int) -> tiles.Plan:
         """Where the tiles of a picture of this size lie."""
@@ -126,47 +145,55 @@ class Restorer:
     ) -> np.ndarray:
         """Restores one picture: uint8 or uint16, (H, W, 3), RGB -> the same.
 
-        on_part: is called after every tile with the finished share of the picture.
-        Raises ValueError for other shapes and types.
+        Args:
+            pixels: the picture; it is not changed.
+            on_part: called after every tile with the finished share of the picture.
+
+        Raises:
+            ValueError: `pixels` has another shape or type.
         """
         if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise ValueError(f"pixels must be (H, W, 3), not {pixels.shape}")
         if pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"pixels must be uint8 or uint16, not {pixels.dtype}")
         plan = self.plan(*pixels.shape[:2])
-        if plan.count * len(self.views) > self.at_once:
-            self.at_once = 0
+        with self._counting:
+            if plan.count * len(self.views) > self.eager_runs:
+                self.eager_runs = 0  # so many runs pay for a graph
         restore = partial(self._restore, statistics=[None] * len(self.views))
-        # Instance normalisation by each tile's own mean and deviation draws the tiles
-        # on the picture, in blocks of different contrast. With statistics of the whole
-        # picture, taken from samples of it, all tiles are treated alike.
+        # If each tile were normalised by its own mean and deviation, the tiles would
+        # show as blocks of different contrast. With statistics of the whole picture,
+        # taken from samples of it, all tiles are treated alike.
         if plan.count > 1 and self.normalised:
             patches = np.stack(
                 [images.to_float(x) for x in tiles.samples(pixels, self.tile)]
             )
             statistics = [
-                self._record(tf.constant(_turned(patches, *view)))
+                self._record(tf.constant(_to_view(patches, *view)))
                 for view in self.views
             ]
             restore = partial(self._restore, statistics=statistics)
         return tiles.restore_tiled(pixels, plan, restore, self._batch, on_part)
 
     def together(self, height: int, width: int) -> int:
-        """How many pictures of this size `restore_together` takes: several of small
-        pictures, where the model has no instance normalisation, which takes another
-        way for a batch than for a single picture.
+        """How many pictures of this size `restore_together` takes.
+
+        More than one if they are small and the model has no instance normalisation,
+        whose results for a batch differ from those for a single picture.
         """
         if self.normalised or self.plan(height, width).count > 1:
             return 1
         return min(TOGETHER, self._batch(height, width))
 
     def restore_together(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Pictures of one size and type as `restore` gives each, in one pass.
+        """Restores pictures of one size and type in one pass, as `restore` does each.
 
         With oneDNN the bits are the same; without it TensorFlow adds up in another
-        order, and a value in fifty thousand differs by one.
+        order, and one value in fifty thousand differs by one.
 
-        Raises ValueError for more of them than `together` allows.
+        Raises:
+            ValueError: the pictures differ in size or type, or are more than `together`
+                allows.
         """
         if len(pictures) == 1:
             return [self.restore(pictures[0])]
@@ -179,7 +206,7 @@ class Restorer:
         return [images.to_pixels(values, kind) for values in restored]
 
     def _batch(self, height: int, width: int) -> int:
-        # As many as have no more pixels than the largest picture that goes whole.
+        # As many as have no more pixels than the largest picture that is one tile.
         return max(1, self.tile**2 // (height * width))
 
     def _restore(
@@ -187,24 +214,24 @@ class Restorer:
     ) -> list[np.ndarray]:
         """Equal shapes, (H, W, 3), uint8 or uint16 -> float32 in [-1, 1].
 
-        statistics: of each view, or None for each picture's own.
+        statistics: those of each view, or None for each picture's own.
         """
         restored = [images.to_float(picture) for picture in pictures]
-        # Instance normalisation divides by the deviation within a picture. In a flat
-        # one that is rounding noise, which it would blow up to a pattern; and there
-        # is nothing to restore.
-        lively = [
+        # Instance normalisation divides by the standard deviation within a picture. In
+        # a picture of one colour that is rounding noise, which would become a visible
+        # pattern; and there is nothing to restore.
+        chosen = [
             n
             for n, picture in enumerate(pictures)
             if not (self.normalised and tiles.is_flat(picture))
         ]
-        if lively:
-            values = np.stack([restored[n] for n in lively])
+        if chosen:
+            values = np.stack([restored[n] for n in chosen])
             total = np.zeros_like(values)
             for view, shared in zip(self.views, statistics, strict=True):
-                result = self._forward(_turned(values, *view), shared)
-                total += _turned_back(result, *view)
-            for n, result in zip(lively, total / len(self.views), strict=True):
+                result = self._forward(_to_view(values, *view), shared)
+                total += _from_view(result, *view)
+            for n, result in zip(chosen, total / len(self.views), strict=True):
                 restored[n] = result
         return restored
 
@@ -214,36 +241,64 @@ class Restorer:
         values = tf.constant(pictures)
         if statistics is not None:
             return self._forward_with(values, statistics).numpy()
-        if self.at_once > 0:
-            self.at_once -= 1
-            return self._plain(values).numpy()
-        with _as_written() if self.kernel is not None else contextlib.nullcontext():
-            return (self._one if len(pictures) == 1 else self._many)(values).numpy()
+        if self._takes_eager_run():
+            return self._eager(values).numpy()
+        return (self._one if len(pictures) == 1 else self._many)(values).numpy()
+
+    def _takes_eager_run(self) -> bool:
+        """Whether this run is one of the first, which go without a graph."""
+        with self._counting:
+            if self.eager_runs == 0:
+                return False
+            self.eager_runs -= 1
+            return True
 
 
-@contextlib.contextmanager
-def _as_written() -> Iterator[None]:
-    """Inside it, TensorFlow runs a graph as it was written.
+def _graph(function: Forward, count: int | None, *more: Any) -> Any:
+    """A graph of a function of `count` pictures, and more, of any size."""
+    return tf.function(
+        function,
+        input_signature=[tf.TensorSpec((count, None, None, 3), tf.float32), *more],
+        autograph=False,
+    )
 
-    Its rewriting takes seconds for a graph of thousands of operations, gains nothing
-    that can be measured in this one, and would round otherwise than operations that
-    run at once: a picture would depend on how many came before it.
+
+def _unoptimised_graph(function: Forward, count: int | None) -> Forward:
+    """As `_graph`, but TensorFlow runs it exactly as it was written.
+
+    To optimise a graph of thousands of operations takes seconds and gains nothing that
+    can be measured here. It would also round differently from operations that run
+    without a graph: a picture would depend on how many came before it.
+
+    The option travels with each call. TensorFlow's global option would hold for all
+    threads of the process, whatever they compute.
     """
-    optimiser, key = tf.config.optimizer, "disable_meta_optimizer"
-    before = optimiser.get_experimental_options().get(key, False)
-    optimiser.set_experimental_options({key: True})
-    try:
-        yield
-    finally:
-        optimiser.set_experimental_options({key: before})
+    graph = _graph(function, count)
+    options = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    options.graph_options.rewrite_options.disable_meta_optimizer = True
+    serialized = options.SerializeToString()
+
+    def run(pictures: tf.Tensor) -> tf.Tensor:
+        traced = graph.get_concrete_function()  # the first call builds the graph
+        [restored] = tf.raw_ops.StatefulPartitionedCall(
+            args=[pictures, *traced.captured_inputs],
+            Tout=[tf.float32],
+            f=traced,
+            config_proto=serialized,
+        )
+        return restored
+
+    return run
 
 
-def _turned(pictures: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
-    turned = np.rot90(pictures, turns, axes=(1, 2))
-    return turned[:, :, ::-1] if mirrored else turned
+def _to_view(pictures: np.ndarray, rotations: int, mirrored: bool) -> np.ndarray:
+    """(N, H, W, C), rotated by 90 degrees `rotations` times, then mirrored."""
+    rotated = np.rot90(pictures, rotations, axes=(1, 2))
+    return rotated[:, :, ::-1] if mirrored else rotated
 
 
-def _turned_back(pictures: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+def _from_view(pictures: np.ndarray, rotations: int, mirrored: bool) -> np.ndarray:
+    """Undoes `_to_view`."""
     if mirrored:
         pictures = pictures[:, :, ::-1]
-    return np.rot90(pictures, -turns, axes=(1, 2))
+    return np.rot90(pictures, -rotations, axes=(1, 2))

@@ -14,19 +14,20 @@ from deblurgan_tf import images
 from deblurgan_tf.errors import UsageError
 
 ALIGN = 32
-"""Tiles start at multiples of this. A model that halves a picture up to five times
-then sees every tile on the grid that it has in the whole picture."""
+"""Tiles start at multiples of this, pixels. A model that halves a picture up to five
+times then samples every tile at the same places as the whole picture."""
 FEATHER = 32
 """Pixels over which one tile fades into the next."""
 LONGEST_MARGIN = 64
-"""Pixels at a tile's inner edge that are thrown away, at most.
+"""The most pixels at a tile's inner edge that are thrown away.
 
-A generator that looks further gets this: what comes from beyond is a tail. ResNet's
-reach is 90 pixels by its layers, nine blocks of 3x3 convolutions at a quarter of the
-size, but their joint kernel is bell-shaped with a deviation of 14 pixels."""
-PATCH = 256  # side of the samples that statistics are taken from
-FEWEST = 768  # they make up at least FEWEST x FEWEST pixels, however small the tiles
-SMALLEST = 16  # what PadToMultiple makes of a smaller side
+A generator with a larger receptive field gets this margin too: what comes from farther
+away is little. The receptive radius of the ResNet is 90 pixels by its layers (nine
+blocks of 3x3 convolutions at a quarter of the size), but their joint kernel is
+bell-shaped, with a standard deviation of 14 pixels."""
+PATCH = 256  # side of the samples that statistics are taken from, pixels
+FEWEST = 768  # the samples have at least FEWEST x FEWEST pixels, however small the tile
+SMALLEST = 16  # PadToMultiple pads a smaller side to this
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,27 @@ class Span:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the tiles of a picture lie: `rows` x `columns`, neighbours overlapping."""
+    """Where the tiles of a picture lie: `rows` x `columns`, neighbours overlapping.
+
+    margin: so many pixels of a tile next to an inner edge are not used.
+    """
 
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
     margin: int
-    """Pixels of a tile next to an inner edge that count for nothing."""
 
     @property
     def count(self) -> int:
+        """How many tiles there are."""
         return len(self.rows) * len(self.columns)
 
     @property
     def overlap(self) -> int:
+        """Pixels that neighbouring tiles share."""
         return 2 * self.margin + FEATHER
 
     def as_dict(self) -> dict[str, object]:
-        """For a report: rows and columns of tiles, the largest one's size."""
+        """For a report: rows and columns of tiles, the largest tile's, the overlap."""
         return {
             "grid": [len(self.rows), len(self.columns)],
             "size": [max(map(len, self.rows)), max(map(len, self.columns))],
@@ -70,8 +75,15 @@ def plan(height: int, width: int, tile: int, margin: int) -> Plan:
     """Tiles of at most `tile` pixels a side, evenly spread; a pure function.
 
     A picture of no more than tile x tile pixels is one tile, whatever its shape.
-    margin: a multiple of ALIGN / 2, see `margin_of`. Raises UsageError for a tile that
-    is smaller than `smallest_tile(margin)`.
+
+    Args:
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        tile: the longest side of a tile, pixels.
+        margin: a multiple of ALIGN / 2, see `margin_of`.
+
+    Raises:
+        UsageError: `tile` is smaller than `smallest_tile(margin)`.
     """
     if tile < smallest_tile(margin):
         raise UsageError(
@@ -84,13 +96,14 @@ def plan(height: int, width: int, tile: int, margin: int) -> Plan:
     return Plan(_spans(height, tile, overlap), _spans(width, tile, overlap), margin)
 
 
-def margin_of(reach: int) -> int:
-    """The margin for a model that looks `reach` pixels far."""
+def margin_of(radius: int) -> int:
+    """The margin for a model of this receptive radius, pixels."""
     half = ALIGN // 2
-    return min(-(-reach // half) * half, LONGEST_MARGIN)
+    return min(-(-radius // half) * half, LONGEST_MARGIN)
 
 
 def smallest_tile(margin: int) -> int:
+    """The shortest side that tiles may have, pixels."""
     return 2 * margin + FEATHER + 3 * ALIGN
 
 
@@ -105,10 +118,10 @@ def _spans(size: int, tile: int, overlap: int) -> tuple[Span, ...]:
 
 
 def samples(pixels: np.ndarray, tile: int) -> list[np.ndarray]:
-    """Patches of one shape from all over a picture, about tile x tile pixels of it.
+    """Patches of one shape from all over a picture, about tile x tile pixels in all.
 
-    They stand for the picture where its statistics are wanted. Which ones depends on
-    its size alone, but for a picture that is flat at all of these places.
+    The statistics of the picture are taken from them. Where they lie depends on the
+    size of the picture alone, unless all of these places have one colour.
     """
     sizes = pixels.shape[:2]
     height, width = (min(PATCH, size) for size in sizes)
@@ -121,15 +134,16 @@ def samples(pixels: np.ndarray, tile: int) -> list[np.ndarray]:
     chosen = _patches(pixels, rows, columns)
     if all(map(is_flat, chosen)):
         covering = _patches(pixels, *(-(-size // PATCH) for size in sizes))
-        lively = [patch for patch in covering if not is_flat(patch)]
-        step = -(-len(lively) // most)
-        chosen = lively[::step] if lively else chosen
+        textured = [patch for patch in covering if not is_flat(patch)]
+        step = -(-len(textured) // most)
+        chosen = textured[::step] if textured else chosen
     return chosen
 
 
 def _patches(pixels: np.ndarray, rows: int, columns: int) -> list[np.ndarray]:
-    """Rows x columns of them, in the middles of as many equal parts of the picture;
-    where they have to overlap to cover it, from edge to edge.
+    """Rows x columns patches, each in the middle of an equal part of the picture.
+
+    Patches that have to overlap to cover the picture lie from edge to edge instead.
     """
 
     def starts(size: int, count: int) -> list[int]:
@@ -147,15 +161,15 @@ def _patches(pixels: np.ndarray, rows: int, columns: int) -> list[np.ndarray]:
 
 
 def is_flat(pixels: np.ndarray) -> bool:
-    """Whether all pixels (H, W, C) are of one colour."""
+    """Whether all pixels (H, W, C) have the same colour."""
     return bool((pixels == pixels[:1, :1]).all())
 
 
 def weights(spans: Sequence[Span], margin: int) -> list[np.ndarray]:
-    """How much each tile counts at its pixels, float32; the sum at a pixel is one.
+    """The weight of each tile at its pixels, float32; their sum at a pixel is one.
 
-    From one tile to the next the weight goes over on a raised cosine in the middle of
-    their overlap.
+    In the middle of an overlap, FEATHER pixels wide, the weights change from one tile
+    to the next along a raised cosine.
     """
     size = spans[-1].stop
     place = np.arange(size) + 0.5
@@ -177,20 +191,23 @@ def restore_tiled(
     batch: Callable[[int, int], int],
     on_part: Callable[[float], object] | None = None,
 ) -> np.ndarray:
-    """Restores tile by tile. uint8 or uint16 (H, W, 3) -> the same.
+    """Restores tile by tile: uint8 or uint16 (H, W, 3) -> the same.
 
-    restore: equal-shaped tiles of `pixels` -> float32 of these shapes in [-1, 1].
-    batch: (height, width) -> how many tiles of that shape to give it at once.
-    on_part: is called with the finished share, up to 1.
+    Beside the two pictures, only one strip of tiles is in memory, as float32; it lies
+    along the shorter side of the picture.
 
-    Beside the two pictures only the tiles of one strip are in memory as floats; the
-    strip lies along the shorter side.
+    Args:
+        pixels: the picture; it is not changed.
+        plan: its tiles.
+        restore: tiles of `pixels` of one shape -> float32 of this shape in [-1, 1].
+        batch: (height, width) -> how many tiles of that shape `restore` gets at once.
+        on_part: called with the finished share of the tiles, up to 1.
     """
     restored = np.empty_like(pixels)
     rows, columns = plan.rows, plan.columns
-    turned = pixels.shape[1] > pixels.shape[0]
+    transposed = pixels.shape[1] > pixels.shape[0]
     source, target = pixels, restored
-    if turned:
+    if transposed:
         rows, columns = columns, rows
         source, target = (x.swapaxes(0, 1) for x in (source, target))
     down, across = weights(rows, plan.margin), weights(columns, plan.margin)
@@ -202,17 +219,17 @@ def restore_tiled(
                 source[row.start : row.stop, columns[n].start : columns[n].stop]
                 for n in group
             ]
-            if turned:
+            if transposed:
                 cuts = [cut.swapaxes(0, 1) for cut in cuts]
             for n, part in zip(group, restore(cuts), strict=True):
-                if turned:
+                if transposed:
                     part = part.swapaxes(0, 1)
                 share = down[number][:, None, None] * across[n][:, None]
                 strip[: len(row), columns[n].start : columns[n].stop] += part * share
             finished += len(group)
             if on_part is not None:
                 on_part(finished / plan.count)
-        # No later strip touches what lies before the next one's start.
+        # Later strips do not change what lies before the start of the next one.
         last = number + 1 == len(rows)
         done = len(row) if last else rows[number + 1].start - row.start
         target[row.start : row.start + done] = images.to_pixels(

@@ -1,1 +1,1 @@
-"""How good a restored picture or a text that was read is."""
+"""How good a restored picture (`pixels`) or a text that was read (`texts`) is."""

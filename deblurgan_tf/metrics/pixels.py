@@ -12,7 +12,7 @@ import scipy.optimize
 
 SSIM_SIDE = 11  # pixels: SSIM's window
 SIGMA = 1.5  # pixels: of the Gaussian in it
-SHIFT = 5  # pixels that `shifted_psnr` moves in each direction
+SHIFT = 5  # the largest shift of `shifted_psnr` in each direction, pixels
 
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
@@ -22,51 +22,61 @@ def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
 
 
 def shifted_psnr(restored: np.ndarray, sharp: np.ndarray, shift: int = SHIFT) -> float:
-    """The best PSNR over all moves of `restored` by whole pixels, up to `shift` in each
-    direction, in decibels.
+    """The best PSNR over all shifts of `restored` by whole pixels, in decibels.
 
-    A blind method finds kernel and picture up to a common move, of which PSNR makes an
-    error. All moves are compared on the same pixels: `sharp` without a border of
-    `shift` pixels. Nothing is interpolated: that would smooth noise away as well.
+    A blind method finds kernel and picture up to a common shift, which PSNR counts as
+    an error. All shifts are compared on the same pixels: `sharp` without a border of
+    `shift` pixels. Nothing is interpolated: that would remove noise as well.
 
-    Raises ValueError for pictures that are all border.
+    Args:
+        restored: uint8 (H, W, 3).
+        sharp: the same shape and type.
+        shift: the largest shift in each direction, pixels.
+
+    Raises:
+        ValueError: a side has no more than 2 `shift` pixels, or the pictures differ in
+            size or are not uint8.
     """
     _check(restored, sharp)
-    height, width, channels = sharp.shape
+    height, width = sharp.shape[:2]
     if min(height, width) <= 2 * shift:
         raise ValueError(
             f"shifted PSNR needs more than {2 * shift} pixels a side; got "
             f"{height}x{width}"
         )
     inner = sharp[shift : height - shift, shift : width - shift].astype(np.float64)
-    moved = restored.astype(np.float64)
-    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, at all moves at once.
+    shifted = restored.astype(np.float64)
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, for all shifts at once.
     template = np.zeros(sharp.shape)
     template[: inner.shape[0], : inner.shape[1]] = inner
-    spectrum = scipy.fft.rfft2(moved, axes=(0, 1))
+    spectrum = scipy.fft.rfft2(shifted, axes=(0, 1))
     spectrum *= scipy.fft.rfft2(template, axes=(0, 1)).conj()
-    moves = 2 * shift + 1
-    products = scipy.fft.irfft2(spectrum.sum(axis=2), (height, width))[:moves, :moves]
+    shifts = 2 * shift + 1
+    products = scipy.fft.irfft2(spectrum.sum(axis=2), (height, width))[:shifts, :shifts]
     sums = np.zeros((height + 1, width + 1))
-    sums[1:, 1:] = np.square(moved).sum(axis=2).cumsum(axis=0).cumsum(axis=1)
+    sums[1:, 1:] = np.square(shifted).sum(axis=2).cumsum(axis=0).cumsum(axis=1)
     bottom, right = inner.shape[:2]
     energies = (
         sums[bottom:, right:]
-        - sums[:moves, right:]
-        - sums[bottom:, :moves]
-        + sums[:moves, :moves]
+        - sums[:shifts, right:]
+        - sums[bottom:, :shifts]
+        + sums[:shifts, :shifts]
     )
-    # Sums of whole numbers: rounding takes the error of the transforms away.
+    # Sums of whole numbers: rounding removes the error of the transforms.
     errors = energies + np.square(inner).sum() - 2 * np.round(products)
     return _decibels(errors.min() / inner.size)
 
 
 def ssim(restored: np.ndarray, sharp: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004): 11-tap Gaussian, sigma 1.5, K 0.01 and
-    0.03, over RGB, mean over the channels and the pixels whose window lies inside.
+    """Structural similarity (Wang et al. 2004) over RGB, at most 1.
 
-    The value of `tf.image.ssim`, and of scikit-image with its Gaussian weights.
-    Raises ValueError for pictures smaller than the window.
+    11-tap Gaussian, sigma 1.5, K 0.01 and 0.03; mean over the channels and the pixels
+    whose window lies inside. The value of `tf.image.ssim`, and of scikit-image with
+    Gaussian weights.
+
+    Raises:
+        ValueError: a picture is smaller than the window, or the pictures differ in size
+            or are not uint8.
     """
     _check(restored, sharp)
     if min(sharp.shape[:2]) < SSIM_SIDE:
@@ -85,12 +95,12 @@ def ssim(restored: np.ndarray, sharp: np.ndarray) -> float:
 
 
 def kernel_similarity(found: np.ndarray, true: np.ndarray) -> float:
-    """The largest normalised cross-correlation of two kernels over all moves, in [0, 1]
-    (Hu and Yang 2012, "Good Regions to Deblur"); 1 for equal ones, wherever they lie.
+    """The largest normalised cross-correlation of two kernels over all shifts.
 
-    The kernels may differ in size; the order does not matter.
+    In [0, 1]; 1 for equal kernels, whatever their shift (Hu and Yang 2012, "Good
+    Regions to Deblur"). The kernels may differ in size; their order does not matter.
     """
-    # Room for every move: nothing wraps around.
+    # Room for every shift: nothing wraps around.
     shape = [sum(lengths) - 1 for lengths in zip(found.shape, true.shape, strict=True)]
     spectrum = scipy.fft.rfft2(found, shape) * scipy.fft.rfft2(true, shape).conj()
     products = scipy.fft.irfft2(spectrum, shape)

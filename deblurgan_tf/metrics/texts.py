@@ -4,18 +4,23 @@ from __future__ import annotations
 
 
 def exact_match(read: str, text: str) -> float:
-    """1 where a plate was read without an error, else 0.
+    """1.0 if the text was read without an error, else 0.0.
 
-    Both are capitals and digits alone (`plates.plate_text`), here and below.
+    Both hold capital letters and digits alone, as `plates.detection.plate_text` gives
+    them.
     """
     return float(read == text)
 
 
 def character_error_rate(read: str, text: str) -> float:
-    """Characters to insert, delete or replace in what was read, over those of the text.
+    """Levenshtein distance between what was read and the text, over the text's length.
 
-    Levenshtein 1966; above 1 where more is read than is there.
-    Raises ValueError for an empty text.
+    The distance is the least number of characters to insert, delete or replace
+    (Levenshtein 1966). The rate is above 1 where many more characters were read than
+    the text has. Both hold capital letters and digits alone.
+
+    Raises:
+        ValueError: `text` is empty.
     """
     if not text:
         raise ValueError("an empty text has no character error rate")

@@ -1,25 +1,29 @@
-"""The generator and the critic: functional Keras models for any height and width.
+"""DeblurGAN's generator and critic: functional Keras models for any height and width.
 
-They are written with `keras.layers` and `keras.ops` alone, so that every backend of
-Keras runs them. The layout of paddings and transposed convolutions is that of the
-authors' PyTorch code (KupynOrest/DeblurGAN, commit 39e8a4b), so that weights can be
-carried over.
+Kupyn et al. 2018, "DeblurGAN: Blind Motion Deblurring Using Conditional Adversarial
+Networks", section 3.2 and figure 3. They are written with `keras.layers` and
+`keras.ops` alone, so that every backend of Keras runs them. The paddings and the
+transposed convolutions are those of the authors' PyTorch code (KupynOrest/DeblurGAN,
+commit 39e8a4b), so that weights can be carried over.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import layers
 
 from deblurgan_tf.config import Model
+from deblurgan_tf.models.convolution_to_few import ConvolutionToFew
 from deblurgan_tf.models.layers import (
-    ConvolutionToFew,
     CropFirstRowColumn,
     CropLike,
-    InstanceNormalization,
     PadToMultiple,
     SampleDropout,
 )
+from deblurgan_tf.models.normalization import InstanceNormalization
 from deblurgan_tf.models.unrolled import unrolled_generator
 
 
@@ -58,13 +62,27 @@ def resnet_generator(
 
     blurred, float32 (N, H, W, 3) in [-1, 1], any H and W from 1 -> restored, the same.
 
-    width: channels of the first convolution; the residual blocks have four times as
-        many. convolutions: in a residual block: 2 as in the paper, 1 as in the authors'
-        code from March 2019 on, for their weights.
-    upsample: "transpose" as in the paper, or "resize" (nearest, then a convolution),
-        which leaves no checkerboard.
-    dropout: rate after the first convolution of a block, in training only; its masks
-        come from `layers.dropout_seeds`.
+    A convolution of 7x7, two of 3x3 with stride 2, residual blocks of 3x3 at a quarter
+    of the size, two transposed convolutions of 3x3, a convolution of 7x7 and tanh. The
+    result is added to the blurred picture (global skip) and clipped to [-1, 1]. Every
+    convolution but the last is followed by instance normalisation and ReLU (a block's
+    last one by no ReLU); borders are reflected. Initial weights are N(0, 0.02).
+
+    Args:
+        width: channels of the first convolution; the residual blocks have four times
+            as many.
+        blocks: how many residual blocks.
+        convolutions: in a residual block: 2 as in the paper, 1 as in the authors' code
+            from March 2019 on, for their weights.
+        upsample: "transpose" as in the paper, or "resize" (nearest, then a
+            convolution), which leaves no checkerboard.
+        dropout: rate after the first convolution of a block, in training only; its
+            masks come from `layers.dropout_seeds`.
+        seed: decides the initial weights.
+        dtype: a Keras dtype policy; the last convolution stays float32.
+
+    Raises:
+        ValueError: `upsample` or `convolutions` has another value.
     """
     if upsample not in ("transpose", "resize"):
         raise ValueError(f"upsample must be transpose or resize; got {upsample!r}")
@@ -72,21 +90,16 @@ def resnet_generator(
         raise ValueError(f"convolutions must be 1 or 2; got {convolutions}")
     start = _initialisers(seed)
 
-    def convolution(x, filters, size, strides=1, name=None):
+    def convolution(x: Any, filters: int, size: int, strides: int = 1) -> Any:
         return layers.Conv2D(
-            filters,
-            size,
-            strides,
-            kernel_initializer=next(start),
-            dtype=dtype,
-            name=name,
+            filters, size, strides, kernel_initializer=next(start), dtype=dtype
         )(x)
 
-    def normalised(x, relu=True):
+    def normalised(x: Any, relu: bool = True) -> Any:
         x = InstanceNormalization(dtype=dtype)(x)
         return layers.ReLU(dtype=dtype)(x) if relu else x
 
-    def doubled(x, filters):
+    def doubled(x: Any, filters: int) -> Any:
         if upsample == "resize":
             x = layers.UpSampling2D(2, interpolation="nearest", dtype=dtype)(x)
             return convolution(_reflect(x, 1), filters, 3)
@@ -105,8 +118,8 @@ def resnet_generator(
         x = normalised(convolution(x, filters, 3, strides=2))
     for block in range(blocks):
         shortcut = x
-        # The authors' later code lost the second convolution of a block, and without
-        # dropout the ReLU too.
+        # The authors' later code has lost the second convolution of a block, and with
+        # dropout switched off also the ReLU.
         x = convolution(_reflect(x, 1), 4 * width, 3)
         x = normalised(x, relu=convolutions == 2 or dropout > 0)
         x = SampleDropout(dropout, salt=block, dtype=dtype)(x)
@@ -129,19 +142,29 @@ def patch_critic(
 ) -> keras.Model:
     """The 70x70 PatchGAN critic (Isola et al. 2017), 2,764,737 parameters.
 
-    A picture, float32 (N, H, W, 3) in [-1, 1] -> scores, float32 (N, h, w, 1), one a
-    patch, without bounds. It sees the picture alone, not the blurred one beside it.
-    depth: the number of layers that halve the picture.
+    A picture, float32 (N, H, W, 3) in [-1, 1] -> scores, float32 (N, h, w, 1), one for
+    each patch, unbounded. It sees the picture alone, not the blurred one beside it
+    (Kupyn et al. 2018, section 3.2).
+
+    Convolutions of 4x4 with leaky ReLU (slope 0.2): `depth` with stride 2, one with
+    stride 1, and a last one to a single channel. All but the first and the last have
+    instance normalisation. Initial weights are N(0, 0.02).
+
+    Args:
+        width: channels of the first convolution; they double up to eight times `width`.
+        depth: how many convolutions have stride 2.
+        seed: decides the initial weights.
+        dtype: a Keras dtype policy; the last convolution stays float32.
     """
     start = _initialisers(seed)
 
-    def convolution(x, filters, strides):
+    def convolution(x: Any, filters: int, strides: int) -> Any:
         x = layers.ZeroPadding2D(2, dtype=dtype)(x)
         return layers.Conv2D(
             filters, 4, strides, kernel_initializer=next(start), dtype=dtype
         )(x)
 
-    def leaky(x):
+    def leaky(x: Any) -> Any:
         return layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
 
     picture = keras.Input((None, None, 3), name="picture")
@@ -155,7 +178,7 @@ def patch_critic(
     return keras.Model(picture, last(x), name="patch_critic")
 
 
-def _initialisers(seed: int):
+def _initialisers(seed: int) -> Iterator[keras.initializers.Initializer]:
     """N(0, 0.02) for every kernel, each with a seed of its own."""
     number = 0
     while True:
@@ -163,6 +186,7 @@ def _initialisers(seed: int):
         number += 1
 
 
-def _reflect(x, reach: int):
-    margin = (reach, reach)
+def _reflect(x: Any, pixels: int) -> Any:
+    """Adds so many reflected pixels (101) on each side."""
+    margin = (pixels, pixels)
     return keras.ops.pad(x, ((0, 0), margin, margin, (0, 0)), mode="reflect")

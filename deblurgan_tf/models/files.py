@@ -13,23 +13,21 @@ from typing import Any
 import keras
 
 from deblurgan_tf.errors import ModelError
-from deblurgan_tf.models.unrolled import (
-    count_levels,
-    counterpart,
-    in_precision,
-    is_staged,
-)
+from deblurgan_tf.models.unrolled import count_levels, counterpart
 from deblurgan_tf.storage.resources import resource
 
 PICTURES = (None, None, None, 3)
+"""The shape of a generator's input and output: any number, any height and width."""
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
     """The .keras file of a shipped model's name, a run's folder or a file.
 
     A bare name is a shipped model first, so that it means the same in every folder;
-    ./NAME is always a path. Raises ModelError where there is nothing of that name, and
-    for a shipped model that was changed.
+    ./NAME is always a path.
+
+    Raises:
+        ModelError: there is nothing of that name, or a shipped model was changed.
     """
     text = os.fspath(name_or_path)
     bare = os.path.basename(text) == text
@@ -85,13 +83,18 @@ def open_model(path: Path) -> keras.Model:
     """The generator in a .keras file: float32 (N, H, W, 3) -> the same, any H and W.
 
     Nothing in the file is run: it may hold layers of Keras and of this package alone.
-    Raises ModelError for a file that is missing, damaged, foreign or of other shapes.
+
+    Raises:
+        ModelError: the file is missing, damaged, of version 0.1, not made of these
+            layers, or has other shapes.
     """
-    if path.suffix != ".keras":
+    config = read_config(path)
+    _check_layers(path, config)
+    if is_version_0_1(config):
         raise ModelError(
-            f"{path}: not a .keras file; give one, a run's folder or a model's name"
+            f"{path}: was written by version 0.1; convert it with "
+            f"python -m deblurgan_tf.convert {path} --output NEW.keras"
         )
-    _check_classes(path, _config(path))
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     # zip, HDF5, JSON and the layers' constructors each raise errors of their own.
@@ -110,34 +113,16 @@ def open_model(path: Path) -> keras.Model:
     return model
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
-    """Copies weights between generators of one kind; returns the target's layers.
+def read_config(path: Path) -> dict[str, Any]:
+    """The JSON in a .keras file that describes its layers.
 
-    All of them where the two are built alike; otherwise those of layers with one name
-    and equal shapes, and the others keep theirs. Levels that an unrolled source has not
-    start as its finest one. (Keras counts up the names of layers
-    that were given none, so equal generators may differ in names.)
+    Raises:
+        ModelError: the file is missing, damaged or no functional Keras model.
     """
-    weighted = [layer for layer in target.layers if layer.weights]
-    shapes = [[tuple(x.shape) for x in model.weights] for model in (source, target)]
-    if shapes[0] == shapes[1]:
-        target.set_weights(source.get_weights())
-        return [layer.name for layer in weighted]
-    copied = []
-    known = {layer.name: layer for layer in source.layers if layer.weights}
-    levels = count_levels(source)
-    for layer in weighted:
-        name = counterpart(layer.name, levels) if levels else layer.name
-        if name not in known:
-            continue
-        weights = known[name].get_weights()
-        if [x.shape for x in weights] == [tuple(x.shape) for x in layer.weights]:
-            layer.set_weights(weights)
-            copied.append(layer.name)
-    return copied
-
-
-def _config(path: Path) -> dict[str, Any]:
+    if path.suffix != ".keras":
+        raise ModelError(
+            f"{path}: not a .keras file; give one, a run's folder or a model's name"
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -156,8 +141,27 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _check_classes(path: Path, config: dict[str, Any]) -> None:
-    for part in _objects(config):
+def serialized_objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every serialised object in a model's config: class_name, module, config."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value
+        for part in value.values():
+            yield from serialized_objects(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from serialized_objects(part)
+
+
+def is_version_0_1(config: dict[str, Any]) -> bool:
+    """Whether a model's config is of version 0.1, whose layers lay elsewhere."""
+    modules = {str(part.get("module")) for part in serialized_objects(config)}
+    own = {module for module in modules if module.split(".")[0] == "deblurgan_tf"}
+    return any(not module.startswith("deblurgan_tf.models.") for module in own)
+
+
+def _check_layers(path: Path, config: dict[str, Any]) -> None:
+    for part in serialized_objects(config):
         name, module = part["class_name"], part.get("module")
         if name == "Lambda":
             raise ModelError(
@@ -176,37 +180,31 @@ def _check_classes(path: Path, config: dict[str, Any]) -> None:
             )
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every serialised object in a model's config."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for part in value.values():
-            yield from _objects(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _objects(part)
+def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
+    """Copies weights between generators of one kind.
 
+    All of them if the two are built alike: names do not count then, because Keras
+    numbers the layers that have no name of their own. Otherwise those of layers with
+    the same name and equal shapes; the other layers keep their weights. Levels that an
+    unrolled source lacks start as its finest one, see `unrolled.counterpart`.
 
-def in_bfloat16(model: keras.Model) -> keras.Model:
-    """The same model and weights, computing in bfloat16 between its two ends.
-
-    The first and the last layer that have weights mark the ends. The picture before,
-    and the residual and what is added to it from the last one on, stay float32: eight
-    bits of mantissa are fewer than a picture's.
+    Returns:
+        The names of the target's layers that took weights.
     """
-    if is_staged(model):
-        return in_precision(model, "mixed_bfloat16")
-    config = model.get_config()
-    weighted = [n for n, layer in enumerate(model.operations) if _has_weights(layer)]
-    inside = {layer.name for layer in model.operations[weighted[0] : weighted[-1]]}
-    for layer in config["layers"]:
-        if layer["name"] in inside and "dtype" in layer["config"]:
-            layer["config"]["dtype"] = "mixed_bfloat16"
-    rebuilt = type(model).from_config(config)
-    rebuilt.set_weights(model.get_weights())
-    return rebuilt
-
-
-def _has_weights(operation: Any) -> bool:
-    return isinstance(operation, keras.layers.Layer) and bool(operation.weights)
+    weighted = [layer for layer in target.layers if layer.weights]
+    shapes = [[tuple(x.shape) for x in model.weights] for model in (source, target)]
+    if shapes[0] == shapes[1]:
+        target.set_weights(source.get_weights())
+        return [layer.name for layer in weighted]
+    copied = []
+    known = {layer.name: layer for layer in source.layers if layer.weights}
+    levels = count_levels(source)
+    for layer in weighted:
+        name = counterpart(layer.name, levels) if levels else layer.name
+        if name not in known:
+            continue
+        weights = known[name].get_weights()
+        if [x.shape for x in weights] == [tuple(x.shape) for x in layer.weights]:
+            layer.set_weights(weights)
+            copied.append(layer.name)
+    return copied

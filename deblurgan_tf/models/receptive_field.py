@@ -1,4 +1,4 @@
-"""How far a model looks: the distance over which one pixel can change another."""
+"""The receptive field: how far away a pixel can be and still change another."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def receptive_radius(model: keras.Model) -> int:
-    """An upper bound of that distance in pixels, from the layers of a functional model.
+    """An upper bound of this distance in pixels, for a functional model.
 
     Convolutions, pooling and upsampling are counted. Statistics over the whole picture
-    (instance normalisation, global pooling) reach everywhere and are not: they are why
-    a tile of such a model differs a little from the whole picture.
+    (instance normalisation, global pooling) depend on every pixel and are not counted:
+    because of them a tile's result differs a little from that of the whole picture.
     """
     known: dict[int, tuple[float, float]] = {}  # tensor -> (radius, pixels per cell)
     coarsest = 1.0
@@ -26,7 +26,7 @@ def receptive_radius(model: keras.Model) -> int:
         for node in operation._inbound_nodes:
             before = [known[id(x)] for x in node.input_tensors if id(x) in known]
             far, cell = max(before, default=(0.0, 1.0))
-            # What meets here lies on one grid, up to copies of the picture itself.
+            # Inputs of one operation have the same grid, but for the picture itself.
             cell = max((c for _, c in before), default=cell)
             step, factor = _step(operation)
             far += step * cell
@@ -34,13 +34,13 @@ def receptive_radius(model: keras.Model) -> int:
             coarsest = max(coarsest, cell)
             for tensor in node.output_tensors:
                 known[id(tensor)] = (far, cell)
-    # Rounding to the coarsest grid moves the middle by less than one of its cells.
+    # Rounding to the coarsest grid moves the centre by less than one of its cells.
     far = known[id(model.outputs[0])][0]
     return math.ceil(far + (coarsest if coarsest > 1 else 0))
 
 
 def _step(operation: object) -> tuple[float, float]:
-    """(cells of its input that the operation reaches, growth of a cell)."""
+    """(radius in cells of its input, by what a cell's size is multiplied)."""
     if isinstance(operation, layers.Conv2DTranspose):
         stride = operation.strides[0]
         return math.ceil((max(operation.kernel_size) - 1) / stride), 1 / stride

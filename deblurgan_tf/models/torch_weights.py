@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models.deblurgan import resnet_generator
 
 DROPOUT = 0.5  # the authors' rate
@@ -24,9 +24,9 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 class Layout(NamedTuple):
-    """What the names and shapes of the weights tell of the network.
+    """The network, as far as the names and shapes of the weights show it.
 
-    dropout: whether the blocks hold dropout; None where the names do not tell.
+    dropout: whether the blocks have dropout; None where the names do not show it.
     """
 
     width: int
@@ -36,17 +36,22 @@ class Layout(NamedTuple):
 
 
 def convert(path: Path, dropout: bool = True) -> keras.Model:
-    """The generator of a PyTorch state dict; restores as the authors' with dropout off.
+    """The generator of a PyTorch state dict: restores as the authors' without dropout.
 
-    dropout: whether it was trained with dropout, the authors' default. It matters for
-        one convolution a block, where their code leaves out the ReLU with the dropout,
-        and the file does not tell; where it tells, it must not contradict.
+    It adds the network's output to its input, as the paper and the authors'
+    --learn_residual do; the weights do not show whether they were trained so.
 
-    The result adds the network's output to its input, as the paper and the authors'
-    --learn_residual do; the weights do not tell whether they were trained so.
+    Args:
+        path: the file, a state dict or a checkpoint that has exactly one in it.
+        dropout: whether it was trained with dropout, the authors' default. It matters
+            for one convolution a block: there their code leaves out the ReLU together
+            with the dropout, and the file does not show it. Where the file shows it,
+            `dropout` must agree.
 
-    Raises ModelError for a file that is missing, damaged, would run code, or holds
-    another network, and when PyTorch is not installed.
+    Raises:
+        ModelError: the file is missing, damaged, would run code or holds another
+            network.
+        MissingExtra: PyTorch is not installed.
     """
     state = read_state(path)
     try:
@@ -64,12 +69,12 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     """Names -> float32 weights, without the running statistics and `module.`.
 
     Reads with PyTorch's weights_only, which builds tensors and plain containers and
-    refuses all else. Raises ModelError as `convert` does.
+    refuses everything else. Raises ModelError and MissingExtra as `convert` does.
     """
     try:
         import torch
     except ImportError:
-        raise ModelError(
+        raise MissingExtra(
             f"{path}: reading PyTorch weights needs PyTorch; install it with "
             "pip install 'deblurgan_tf[torch]'"
         ) from None

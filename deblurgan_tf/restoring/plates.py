@@ -5,6 +5,7 @@ Every pixel outside the boxes of the plates stays exactly as it is.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, check_inside, grow
 from deblurgan_tf.plates.detection import find_plates, read_plate
 
@@ -47,10 +49,17 @@ class Restorer(Protocol):
 
 
 class RestoredPlate(NamedTuple):
-    """One plate: crops are (box.height, box.width, 3) of the picture's type.
+    """One plate of a picture, before and after.
 
-    score: the detector's, None for a box given by hand. Texts and their confidences in
-    [0, 1] are None where reading was not asked for.
+    Attributes:
+        box: where it is, whole pixels.
+        score: the detector's in (0, 1]; None for a box given by hand.
+        before: the box's pixels as they were, (box.height, box.width, 3).
+        after: the same, restored; of the picture's type.
+        text_before: what was read before; None if reading was not asked for.
+        text_after: what was read after; None likewise.
+        confidence_before: the reader's in [0, 1], or None.
+        confidence_after: the same, after.
     """
 
     box: Box
@@ -61,6 +70,18 @@ class RestoredPlate(NamedTuple):
     text_after: str | None
     confidence_before: float | None
     confidence_after: float | None
+
+    @property
+    def corners(self) -> np.ndarray:
+        """The plate's corners, float32 (4, 2): x and y, clockwise from the top left.
+
+        They are those of the box: the outer edges of its pixels, so that a box at
+        (0, 0) begins at (0.0, 0.0) and ends at (width, height).
+        """
+        left, top, width, height = self.box
+        right, bottom = left + width, top + height
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        return np.array(corners, np.float32)
 
 
 class PlatesResult(NamedTuple):
@@ -73,17 +94,33 @@ class PlatesResult(NamedTuple):
 def restore_plates(
     restorer: Restorer,
     pixels: np.ndarray,
-    boxes: Sequence[Box] | None = None,
+    boxes: Sequence[Box | tuple[int, int, int, int]] | None = None,
     read: bool = False,
 ) -> PlatesResult:
-    """Restores the plates of a picture and leaves the rest of it alone.
+    """Restores the number plates of a picture and leaves the rest of it alone.
 
-    pixels: uint8 or uint16 (H, W, 3), RGB; they are not changed. boxes: where the
-    plates are; None finds them. read: read each plate before and after. No plate gives
-    equal pixels and an empty list. Where boxes overlap, the later one lies on top.
+    Args:
+        restorer: what `deblurgan_tf.load` returned.
+        pixels: the picture, uint8 or uint16 (H, W, 3), RGB; it is not changed.
+        boxes: where the plates are: `plates.boxes.Box` or plain (x, y, width, height)
+            in whole pixels. None finds them. Where boxes overlap, the later one lies on
+            top.
+        read: read each plate before and after.
 
-    Raises UsageError for a box outside the picture, MissingExtra where finding or
-    reading needs the extra `ocr`, ValueError for other pixels.
+    Returns:
+        `.pixels`, the whole picture, of the same shape and type; and `.plates`, best
+        first or in the order of the boxes, each with `.box`, `.corners`, `.text_before`
+        and `.text_after`. No plate gives equal pixels and an empty list.
+
+    Raises:
+        UsageError: a box is not four whole numbers, or lies outside the picture.
+        MissingExtra: finding or reading needs the extra `ocr`.
+        ValueError: `pixels` has another shape or type.
+
+    Example:
+        >>> restorer = deblurgan_tf.load("plates")
+        >>> result = deblurgan_tf.restore_plates(restorer, pixels, [(120, 80, 200, 60)])
+        >>> result.plates[0].corners
     """
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] != (3,):
         raise ValueError(
@@ -97,8 +134,8 @@ def restore_plates(
             for box, score in find_plates(_eight_bits(pixels))
         ]
     else:
-        places = [(box, None) for box in boxes]
-        for box in boxes:
+        places = [(_box(box), None) for box in boxes]
+        for box, _ in places:
             check_inside(box, height, width)
     result = pixels.copy()
     plates = []
@@ -205,6 +242,17 @@ def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
     )
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(pixels, size, interpolation=method)
+
+
+def _box(numbers: Sequence[int]) -> Box:
+    """A box from one, or from (x, y, width, height); UsageError for anything else."""
+    try:
+        x, y, width, height = map(operator.index, numbers)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"a box is (x, y, width, height) in whole pixels; got {numbers!r}"
+        ) from None
+    return Box(x, y, width, height)
 
 
 def _enlarged(box: Box, height: int, width: int) -> Box:

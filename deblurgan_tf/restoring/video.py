@@ -13,6 +13,7 @@ positions of a camera, for example) are left out and listed in `VideoReport.left
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,37 +24,41 @@ from deblurgan_tf.video.report import VideoReport
 
 
 def restore_video(
-    source: Path,
-    target: Path,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     restore: Callable[[np.ndarray], np.ndarray],
     on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoReport:
-    """Writes `source` to `target`, each frame as `restore` returns it.
+    """Restores a video frame by frame; everything else in the file stays as it was.
 
-    The number of frames and their times stay. A frame that the decoder reports as
-    damaged is written as it is. A frame that it does not return is replaced by the
-    frame before it (at the start, by the first complete one). Both are listed in the
-    report. Damage that the decoder hides is restored like any picture.
+    The number of frames and their times stay. A frame that the decoder calls damaged is
+    written as it is. One that it does not give is replaced by the frame before it, at
+    the start by the first good one. Both are listed in the report. Damage that a
+    decoder does not report is restored like any picture.
 
-    The file is written under a temporary name and renamed. After an error there is no
-    target, or the one from before. Memory holds a few frames, not the video.
+    The file is written under a temporary name and renamed: after an error there is no
+    target, or the one that was there before. Memory holds a few frames, not the video.
 
     Args:
-        source: the video.
-        target: where the result goes; its name ends as that of the source.
-        restore: called with each frame, in the order of time: RGB uint8 (H, W, 3), as
-            players show it. Returns the same shape and type. What it raises passes
-            through.
-        on_frame: called after each frame with the number of frames written so far and
-            the total, which is None where the file does not say it.
+        source: the video to read.
+        target: the video to write; its ending decides on the container.
+        restore: called once a frame, in the order of time, with RGB uint8 (H, W, 3),
+            upright as players show it; returns the same shape and type. What it raises
+            is passed on. `restorer.restore` is one.
+        on_frame: called after each frame with the number written so far and the total,
+            which is None where the file does not have it.
 
     Returns:
-        What was written: frames, damaged frames, size, codec.
+        A `video.VideoReport`: frames, damage, what was left out.
 
     Raises:
-        VideoError: PyAV is missing, the source is not a video, is too damaged to be
-            read or ends early, or the target cannot hold it. The message names the
+        VideoError: PyAV is missing, the source is not a video, is damaged beyond
+            reading or ends early, or the target cannot hold it; the message names the
             file.
+
+    Example:
+        >>> restorer = deblurgan_tf.load("photos")
+        >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
     """
     try:
         import av  # noqa: F401

@@ -5,13 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import convolutional, identity, narrow_resnet
+from helpers.networks import (
+    convolutional,
+    identity,
+    narrow_resnet,
+    untrained_unrolled,
+)
 from helpers.pictures import photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -378,18 +385,14 @@ def test_models_that_find_kernels_undo_long_blur_that_they_have_not_seen(name):
 
 
 def test_the_first_pictures_need_no_graph_and_all_get_the_same_bits(monkeypatch):
-    monkeypatch.setattr("deblurgan_tf.inference.restorer.AT_ONCE", 2)
-    network = unrolled_generator(levels=1, width=4, seed=3)
-    random = np.random.default_rng(0)
-    for layer in network.layers:
-        weights = [x + random.normal(0, 0.05, x.shape) for x in layer.get_weights()]
-        layer.set_weights(weights)
+    monkeypatch.setattr("deblurgan_tf.inference.restorer.EAGER_RUNS", 2)
+    network = untrained_unrolled(levels=1, seed=3)
     restorer = Restorer(network)
     picture = photo(40, 56, 1)
     left, restored = [], []
     for _ in range(4):
         restored.append(restorer.restore(picture))
-        left.append(restorer.at_once)
+        left.append(restorer.eager_runs)
     assert left == [1, 0, 0, 0]
     for later in restored[1:]:
         np.testing.assert_array_equal(later, restored[0])
@@ -398,13 +401,71 @@ def test_the_first_pictures_need_no_graph_and_all_get_the_same_bits(monkeypatch)
     # TensorFlow's rewriting of graphs.
     many = Restorer(network, tta=True)
     many.restore(picture[:16, :16])
-    assert many.at_once == 0
+    assert many.eager_runs == 0
     options = tf.config.optimizer.get_experimental_options()
     assert not options.get("disable_meta_optimizer", False)
 
 
+def in_threads(restorers, pictures, rounds=2):
+    """Each restorer restores all pictures, `rounds` times: all of them at once."""
+    start = threading.Barrier(len(restorers) * rounds)
+
+    def restore(number):
+        start.wait()
+        # Each begins at another picture.
+        order = np.roll(np.arange(len(pictures)), number)
+        restorer = restorers[number % len(restorers)]
+        found = {n: restorer.restore(pictures[n]) for n in order}
+        return [found[n] for n in range(len(pictures))]
+
+    with ThreadPoolExecutor(len(restorers) * rounds) as pool:
+        return list(pool.map(restore, range(len(restorers) * rounds)))
+
+
+def test_many_threads_restore_at_once_with_the_bits_of_one(resnet, monkeypatch):
+    network = untrained_unrolled(levels=1, seed=3)
+    sizes = [(40, 56), (40, 56), (33, 20), (180, 400)]
+    pictures = [
+        photo(*size, number).astype(np.uint16) * np.uint16(257)  # sixteen bits
+        for number, size in enumerate(sizes)
+    ]
+    tiled = Restorer(resnet.model, tile=256)
+    alone = [Restorer(network), resnet, tiled]
+    assert tiled.plan(180, 400).count > 1
+    expected = [[x.restore(picture) for picture in pictures] for x in alone]
+    # The generator that finds kernels runs without a graph always, at first, and never.
+    for eager_runs in (100, 3, 0):
+        monkeypatch.setattr("deblurgan_tf.inference.restorer.EAGER_RUNS", eager_runs)
+        restorers = [Restorer(network), resnet, tiled]
+        for number, restored in enumerate(in_threads(restorers, pictures)):
+            for one, other in zip(restored, expected[number % 3], strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_tensorflow_keeps_its_options_while_a_picture_is_restored():
+    """They hold for all threads of a process, whatever those compute."""
+    seen, stop = [], threading.Event()
+
+    def look():
+        while not stop.wait(0.0005):
+            options = tf.config.optimizer.get_experimental_options()
+            seen.append(options.get("disable_meta_optimizer", False))
+
+    restorer = Restorer(untrained_unrolled(levels=1, seed=3))
+    restorer.eager_runs = 0
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(3):
+            restorer.restore(photo(40, 56, 1))
+    finally:
+        stop.set()
+        thread.join()
+    assert len(seen) > 10 and not any(seen)
+
+
 def test_a_generator_of_few_operations_always_has_a_graph(resnet):
-    assert resnet.at_once == 0
+    assert resnet.eager_runs == 0
 
 
 @pytest.mark.parametrize("tta", [False, True])

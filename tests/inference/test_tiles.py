@@ -163,12 +163,12 @@ def chain(*steps):
         convolutional(),
     ],
 )
-def test_reach_is_a_bound_of_what_a_pixel_changes(model):
+def test_the_receptive_radius_bounds_what_a_pixel_changes(model):
     seen = looks(model)
     assert 1 <= seen <= receptive_radius(model) <= 2 * seen + 4
 
 
-def test_the_reach_of_deblurgans_generator():
+def test_the_receptive_radius_of_deblurgans_generator():
     # 7x7, two halvings, 18 of 3x3 at a quarter, two doublings, 7x7; and a cell of 4.
     assert (
         receptive_radius(models.resnet_generator(width=1))

@@ -1,4 +1,4 @@
-"""The layers that Keras lacks: padding against NumPy, cropping, seeded dropout."""
+"""Padding against NumPy, cropping, and dropout with a seed for each sample."""
 
 import keras
 import numpy as np
@@ -7,10 +7,8 @@ import tensorflow as tf
 
 from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.models.layers import (
-    ConvolutionToFew,
     CropFirstRowColumn,
     CropLike,
-    InstanceNormalization,
     PadToMultiple,
     SampleDropout,
     dropout_seeds,
@@ -192,68 +190,6 @@ def test_a_rate_of_one_or_below_zero_is_refused():
             SampleDropout(rate, 0)
 
 
-def _features(count, seed=0):
-    random = np.random.default_rng(seed)
-    scale, mean = np.array([0.01, 1.0, 30.0]), np.array([0.0, 5.0, -40.0])
-    return (mean + scale * random.normal(size=(count, 7, 9, 3))).astype(np.float32)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_instance_normalisation_equals_numpy(count):
-    x = _features(count)
-    exact = x.astype(np.float64)
-    mean = exact.mean(axis=(1, 2), keepdims=True)
-    expected = (exact - mean) / np.sqrt(exact.var((1, 2), keepdims=True) + 1e-5)
-    # A batch of one takes another kernel than larger ones and unknown ones do.
-    layer = InstanceNormalization()
-    np.testing.assert_allclose(layer(x), expected, atol=1e-4)
-    spec = tf.TensorSpec([None, None, None, 3])
-    compiled = tf.function(layer, input_signature=[spec])
-    np.testing.assert_allclose(compiled(x), expected, atol=1e-4)
-
-
-def test_instance_normalisation_makes_a_constant_picture_zero():
-    layer = InstanceNormalization()
-    for count in (1, 2):
-        np.testing.assert_allclose(layer(tf.fill([count, 5, 6, 2], 0.7)), 0, atol=1e-3)
-
-
-def test_both_ways_of_instance_normalisation_have_the_same_two_derivatives():
-    layer = InstanceNormalization()
-    weight = tf.constant(_features(1, seed=1) / 30)
-
-    def derivatives(x):
-        """Of a sum over the first sample, and of that gradient's norm, as a penalty."""
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                total = tf.reduce_sum(weight * layer(x)[:1] ** 2)
-            gradient = inner.gradient(total, x)
-            norm = tf.reduce_sum(gradient**2)
-        return gradient[:1].numpy(), outer.gradient(norm, x)[:1].numpy()
-
-    x = tf.constant(_features(1) + 0.1 * _features(1, seed=2))
-    for one, two in zip(
-        derivatives(x), derivatives(tf.repeat(x, 2, axis=0)), strict=True
-    ):
-        for channel in range(3):
-            size = np.abs(two[..., channel]).max()
-            assert size > 0
-            np.testing.assert_allclose(
-                one[..., channel] / size, two[..., channel] / size, atol=2e-3
-            )
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_instance_normalisation_in_bfloat16_is_as_close_as_bfloat16_is(count):
-    x = _features(count)[..., 1:2]  # of deviation 1
-    exact = InstanceNormalization()(tf.cast(tf.cast(x, tf.bfloat16), tf.float32))
-    rough = InstanceNormalization(dtype="mixed_bfloat16")(x)
-    assert rough.dtype == tf.bfloat16
-    np.testing.assert_allclose(tf.cast(rough, tf.float32), exact, rtol=1e-2, atol=1e-2)
-
-
 @pytest.mark.parametrize("size", [1, 16, 17, 31, 33, 64, 65, 100])
 def test_padding_reflects_back_and_forth_where_a_multiple_is_larger_than_the_picture(
     size,
@@ -288,71 +224,3 @@ def test_a_picture_of_the_references_size_is_not_cropped_and_a_larger_one_is():
     reference = tf.zeros((1, 3, 5, 7))
     cropped = CropLike()([pictures, reference])
     np.testing.assert_array_equal(cropped, pictures[:, :3, :5])
-
-
-def _to_few(filters, size, **options):
-    """A layer and a Conv2D of the same weights, for pictures of 5 channels."""
-    pair = (
-        ConvolutionToFew(filters, size, **options),
-        keras.layers.Conv2D(filters, size, **options),
-    )
-    random = np.random.default_rng(1)
-    for layer in pair:
-        layer.build((None, None, None, 5))
-    weights = [random.normal(0, 1, x.shape) for x in pair[0].get_weights()]
-    for layer in pair:
-        layer.set_weights(weights)
-    return pair
-
-
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize(("filters", "size"), [(3, 7), (1, 4), (2, (3, 5))])
-def test_a_convolution_to_few_has_conv2ds_values_and_gradients(filters, size, count):
-    few, plain = _to_few(filters, size, activation="tanh")
-    pictures = tf.constant(np.random.default_rng(2).normal(0, 0.1, (count, 9, 11, 5)))
-    pictures = tf.cast(pictures, tf.float32)
-    results = []
-    for layer in (few, plain):
-        with tf.GradientTape() as tape:
-            tape.watch(pictures)
-            values = layer(pictures)
-            total = tf.reduce_sum(values**3)
-        sources = [pictures, *(x.value for x in layer.trainable_variables)]
-        results.append([values, *tape.gradient(total, sources)])
-    for found, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_convolution_to_few_has_conv2ds_second_gradients():
-    """Those of the gradient penalty."""
-    few, plain = _to_few(1, 4)
-    pictures = tf.random.stateless_normal((2, 8, 9, 5), [0, 1])
-    results = []
-    for layer in (few, plain):
-        kernel = layer.kernel.value
-        with tf.GradientTape() as outer:
-            with tf.GradientTape() as inner:
-                inner.watch(pictures)
-                total = tf.reduce_sum(tf.square(layer(pictures)))
-            slope = inner.gradient(total, pictures)
-            penalty = tf.reduce_sum(tf.square(slope))
-        results.append(outer.gradient(penalty, kernel))
-    np.testing.assert_allclose(*results, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    "options", [{"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}]
-)
-def test_a_convolution_to_few_refuses_what_its_gradients_do_not_know(options):
-    with pytest.raises(ValueError, match="strides"):
-        ConvolutionToFew(1, 3, **options).build((None, None, None, 5))
-
-
-def test_a_convolution_to_few_is_saved_with_its_model(tmp_path):
-    picture = keras.Input((None, None, 5))
-    model = keras.Model(picture, ConvolutionToFew(2, 3)(picture))
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    assert isinstance(again.layers[-1], ConvolutionToFew)
-    pictures = np.random.default_rng(0).normal(0, 1, (1, 6, 7, 5)).astype(np.float32)
-    np.testing.assert_array_equal(model(pictures), again(pictures))

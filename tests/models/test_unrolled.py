@@ -6,10 +6,11 @@ import pytest
 
 from deblurgan_tf.config import Model
 from deblurgan_tf.models.deblurgan import build_generator
-from deblurgan_tf.models.files import copy_weights, in_bfloat16, open_model
+from deblurgan_tf.models.files import copy_weights, open_model
+from deblurgan_tf.models.precision import in_bfloat16
 from deblurgan_tf.models.receptive_field import receptive_radius
 from deblurgan_tf.models.unrolled import (
-    REACHES,
+    RADII,
     largest_kernel,
     stages,
     unrolled_generator,
@@ -52,10 +53,10 @@ def test_a_batch_of_many_equals_many_batches_of_one(model):
 
 def test_the_stages_are_named_coarse_first_with_their_sizes(model):
     assert stages(model) == [
-        ("level0_turn0_guess", "level0_turn0_kernel", 2),
-        ("level0_turn1_guess", "level0_turn1_kernel", 2),
-        ("level1_turn0_guess", "level1_turn0_kernel", 1),
-        ("level1_turn1_guess", "level1_turn1_kernel", 1),
+        ("level0_iteration0_guess", "level0_iteration0_kernel", 2),
+        ("level0_iteration1_guess", "level0_iteration1_kernel", 2),
+        ("level1_iteration0_guess", "level1_iteration0_kernel", 1),
+        ("level1_iteration1_guess", "level1_iteration1_kernel", 1),
     ]
     names = [name for stage in stages(model) for name in stage[:2]]
     outputs = [model.get_layer(name).output for name in names]
@@ -64,7 +65,7 @@ def test_the_stages_are_named_coarse_first_with_their_sizes(model):
         found[::2], found[1::2], stages(model), strict=True
     ):
         assert tuple(guess.shape) == (2, 32 // factor, 48 // factor, 3)
-        side = 2 * REACHES[0 if factor == 2 else 1] + 1
+        side = 2 * RADII[0 if factor == 2 else 1] + 1
         assert tuple(kernel.shape) == (2, side, side, 1)
         assert np.asarray(kernel).min() >= 0
         np.testing.assert_allclose(np.asarray(kernel).sum((1, 2, 3)), 1, rtol=1e-5)
@@ -109,11 +110,11 @@ def test_weights_go_over_to_a_model_of_more_levels():
     copied = copy_weights(small, large)
     sources = {
         "refine_in": "refine_in",
-        "level0_turn1_low0_1": "level0_turn1_low0_1",
-        # Every round of a level that it has not is as the last of its finest.
-        "level1_turn0_in": "level0_turn1_in",
-        "level1_turn1_kernel_0": "level0_turn1_kernel_0",
-        "level1_turn0_fit": "level0_turn1_fit",
+        "level0_iteration1_low0_1": "level0_iteration1_low0_1",
+        # A level that it lacks starts as the last iteration of its finest.
+        "level1_iteration0_in": "level0_iteration1_in",
+        "level1_iteration1_kernel_0": "level0_iteration1_kernel_0",
+        "level1_iteration0_fit": "level0_iteration1_fit",
     }
     for name, source in sources.items():
         assert name in copied
@@ -135,11 +136,11 @@ def test_a_saved_generator_is_the_same_and_bfloat16_is_close(model, tmp_path):
     np.testing.assert_array_equal(np.asarray(again(blurred)), restored)
     coarse = in_bfloat16(model)
     assert {x.compute_dtype for x in coarse.layers} == {"float32", "bfloat16"}
-    assert coarse.get_layer("level0_waves").compute_dtype == "float32"
+    assert coarse.get_layer("level0_dft").compute_dtype == "float32"
     difference = np.asarray(coarse(blurred)) - restored
     assert 0 < np.abs(difference).mean() < 0.03
 
 
-def test_its_reach_is_that_of_its_layers(model):
-    # The Fourier steps look everywhere, which no number tells; the convolutions do not.
+def test_its_receptive_radius_is_that_of_its_layers(model):
+    # The Fourier steps look everywhere and are not counted; the convolutions are.
     assert 32 < receptive_radius(model) < 1000

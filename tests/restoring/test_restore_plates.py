@@ -264,3 +264,24 @@ def test_clear_errors():
 
     with pytest.raises(ValueError, match=r"the restorer made uint8 \(16, 16, 3\)"):
         restore_plates(Wrong(), picture, [Box(1, 1, 20, 10)])
+
+
+def test_boxes_may_be_plain_tuples_and_corners_are_those_of_the_box():
+    picture = photo(60, 90, 0)
+    box = Box(20, 10, 40, 16)
+    plain = restore_plates(Brighter(), picture, [(20, 10, 40, 16)])
+    numbers = restore_plates(Brighter(), picture, np.array([box]))
+    wanted = restore_plates(Brighter(), picture, [box])
+    for result in (plain, numbers):
+        np.testing.assert_array_equal(result.pixels, wanted.pixels)
+        [plate] = result.plates
+        assert plate.box == box and isinstance(plate.box, Box)
+        assert all(type(x) is int for x in plate.box)
+        assert plate.corners.dtype == np.float32
+        assert plate.corners.tolist() == [[20, 10], [60, 10], [60, 26], [20, 26]]
+
+
+@pytest.mark.parametrize("box", [(1, 2, 3), (1, 2, 3, 4.5), "1,2,3,4", 5, (0, 0, 5, 0)])
+def test_what_is_no_box_is_refused(box):
+    with pytest.raises(UsageError, match="box"):
+        restore_plates(Same(), photo(60, 90, 0), [box])
