@@ -26,7 +26,7 @@ def wait_long(file):
 
 
 def surroundings(_):
-    """(modules that a process should do without, its number of threads for BLAS)"""
+    """The heavy modules that are imported, and the number of threads for BLAS."""
     import deblurgan_tf.evaluation.tasks
 
     heavy = {"tensorflow", "keras", "matplotlib"} & sys.modules.keys()
