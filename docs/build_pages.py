@@ -76,8 +76,10 @@ def config_page() -> str:
         "| --- | --- | --- | --- |",
     ]
     for field in describe_fields():
-        cells = (f"`{field.key}`", field.type, f"`{field.default}`", field.description)
-        lines.append(f"| {' | '.join(x.replace('|', chr(92) + '|') for x in cells)} |")
+        meaning = re.sub(r"([*|<])", r"\\\1", field.description)
+        lines.append(
+            f"| `{field.key}` | {field.type} | `{field.default}` | {meaning} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -72,7 +72,7 @@ def load(
         UsageError: the tiles are too small for this model.
         ValueError: the precision is unknown.
 
-    Example:
+    Examples:
         >>> import deblurgan_tf
         >>> restorer = deblurgan_tf.load("photos")
         >>> restored = restorer.restore(pixels)

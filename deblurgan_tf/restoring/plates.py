@@ -117,7 +117,7 @@ def restore_plates(
         MissingExtra: finding or reading needs the extra `ocr`.
         ValueError: `pixels` has another shape or type.
 
-    Example:
+    Examples:
         >>> restorer = deblurgan_tf.load("plates")
         >>> result = deblurgan_tf.restore_plates(restorer, pixels, [(120, 80, 200, 60)])
         >>> result.plates[0].corners

@@ -56,7 +56,7 @@ def restore_video(
             reading or ends early, or the target cannot hold it; the message names the
             file.
 
-    Example:
+    Examples:
         >>> restorer = deblurgan_tf.load("photos")
         >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
     """
