@@ -19,10 +19,12 @@ app = App()
 
 
 @app.command(
-    epilog="Examples: python -m deblurgan_tf.convert latest_net_G.pth --output "
-    "generator.keras && python -m deblurgan_tf.convert old/photos.keras --output "
-    "photos.keras && python -m deblurgan_tf.predict photo.jpg --model "
-    "generator.keras --output restored",
+    examples=(
+        "python -m deblurgan_tf.convert latest_net_G.pth --output generator.keras",
+        "python -m deblurgan_tf.convert old/photos.keras --output photos.keras",
+        "python -m deblurgan_tf.predict photo.jpg --model generator.keras "
+        "--output restored",
+    ),
 )
 def main(
     file: Annotated[

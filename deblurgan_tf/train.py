@@ -16,9 +16,11 @@ app = App()
 
 
 @app.command(
-    epilog="Examples: python -m deblurgan_tf.train --epochs 300 || "
-    "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml --set "
-    "data.source=folder --set data.path=PHOTOS",
+    examples=(
+        "python -m deblurgan_tf.train --epochs 300",
+        "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml "
+        "--run runs/mine --set data.source=folder --set data.path=PHOTOS",
+    ),
 )
 def main(
     config: Annotated[
