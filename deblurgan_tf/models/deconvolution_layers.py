@@ -1,4 +1,4 @@
-"""Layers that find a blur kernel and undo it: one Fourier step each, no iteration.
+"""Layers that find a blur kernel and deconvolve with it, one Fourier step each.
 
 `dft` has the transforms, and says what is assumed beyond a picture's borders.
 """

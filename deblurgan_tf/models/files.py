@@ -154,7 +154,7 @@ def serialized_objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_version_0_1(config: dict[str, Any]) -> bool:
-    """Whether a model's config is of version 0.1, whose layers lay elsewhere."""
+    """Whether a model's config is of version 0.1, whose layers had other modules."""
     modules = {str(part.get("module")) for part in serialized_objects(config)}
     own = {module for module in modules if module.split(".")[0] == "deblurgan_tf"}
     return any(not module.startswith("deblurgan_tf.models.") for module in own)

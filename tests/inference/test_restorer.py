@@ -115,12 +115,12 @@ def test_the_ensemble_is_the_mean_over_eight_views_written_out(resnet):
         + seen(pixels[::-1])[::-1]
         + seen(pixels[::-1, ::-1])[::-1, ::-1]
     )
-    turned = pixels.transpose(1, 0, 2)
+    transposed = pixels.transpose(1, 0, 2)
     total += (
-        seen(turned).transpose(1, 0, 2)
-        + seen(turned[:, ::-1])[:, ::-1].transpose(1, 0, 2)
-        + seen(turned[::-1])[::-1].transpose(1, 0, 2)
-        + seen(turned[::-1, ::-1])[::-1, ::-1].transpose(1, 0, 2)
+        seen(transposed).transpose(1, 0, 2)
+        + seen(transposed[:, ::-1])[:, ::-1].transpose(1, 0, 2)
+        + seen(transposed[::-1])[::-1].transpose(1, 0, 2)
+        + seen(transposed[::-1, ::-1])[::-1, ::-1].transpose(1, 0, 2)
     )
     averaged = Restorer(resnet.model, tta=True).restore(pixels).astype(int)
     wanted = images.to_uint8(total / 8).astype(int)

@@ -72,8 +72,8 @@ def _normalised(x):
     return (x - mean) / np.sqrt(variance + 1e-5)
 
 
-def _reflected(x, reach):
-    return np.pad(x, [(0, 0), (reach, reach), (reach, reach), (0, 0)], "reflect")
+def _reflected(x, pixels):
+    return np.pad(x, [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)], "reflect")
 
 
 def _relu(x):
@@ -97,8 +97,8 @@ def _numpy_generator(network, pictures, convolutions, upsample, dropout):
         x = _relu(_normalised(_convolution(x, *layer, stride=2, padding=1)))
     for start in range(0, len(blocks), convolutions):
         y = x
-        for turn, layer in enumerate(blocks[start : start + convolutions]):
-            y = _relu(y) if turn else y
+        for number, layer in enumerate(blocks[start : start + convolutions]):
+            y = _relu(y) if number else y
             y = _normalised(_convolution(_reflected(y, 1), *layer))
         # The authors' later code: one convolution, and a ReLU if there is dropout.
         if convolutions == 1 and dropout:

@@ -50,11 +50,11 @@ def test_padding_works_where_the_size_is_not_known_beforehand():
         np.testing.assert_array_equal(layer(pictures), _padded(pictures, 4, 16))
 
 
-def test_padding_tells_the_size_it_will_have():
+def test_padding_states_the_size_it_will_have():
     layer = PadToMultiple(4, 16)
     for height, width in ((1, 17), (16, 20), (39, 12)):
-        told = layer.compute_output_shape((3, height, width, 2))
-        assert told == layer(_pictures(3, height, width)).shape
+        stated = layer.compute_output_shape((3, height, width, 2))
+        assert stated == layer(_pictures(3, height, width)).shape
     assert layer.compute_output_shape((None, None, 5, 3)) == (None, None, 16, 3)
 
 
@@ -76,8 +76,8 @@ def test_cropping_keeps_the_top_left_in_the_size_of_the_reference():
         reference = np.zeros((2, height, width, 1), np.float32)
         result = CropLike()([pictures, reference])
         np.testing.assert_array_equal(result, pictures[:, :height, :width])
-        told = CropLike().compute_output_shape([pictures.shape, reference.shape])
-        assert told == result.shape
+        stated = CropLike().compute_output_shape([pictures.shape, reference.shape])
+        assert stated == result.shape
 
 
 def test_cropping_undoes_padding_at_every_size():
