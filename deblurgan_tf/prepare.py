@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import re
 import shlex
 import sys
@@ -18,7 +17,7 @@ from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import counting_bar, say
-from deblurgan_tf.errors import DataError, MissingExtra, UsageError
+from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.preparation.limits import Limits
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
@@ -176,7 +175,9 @@ def plates(
 
     given = None if boxes is None else boxes_of(boxes)
     if given is None or read:
-        _check_ocr()
+        from deblurgan_tf.restoring.requests import check_ocr
+
+        check_ocr("--boxes")
     plates_folder.check_empty(output)
     jobs = pictures_given(photos, output)
     known = {plates_folder.name_of(job, output) for job in jobs}
@@ -368,14 +369,6 @@ def _show_problems(checked: Checked) -> None:
             show(f"  and {len(found) - SHOWN} more; --report FILE.json has them all")
     counts = Counter(problem.severity for problem in checked.problems)
     show(f"{counts['error']} errors, {counts['warning']} warnings")
-
-
-def _check_ocr() -> None:
-    if importlib.util.find_spec("rapidocr") is None:
-        raise MissingExtra(
-            "finding and reading plates needs the extra ocr; install it with pip "
-            "install 'deblurgan_tf[ocr]', or give the boxes with --boxes"
-        )
 
 
 def _numbers(option: str, text: str, least: int = 1) -> tuple[float, ...]:

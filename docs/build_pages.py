@@ -16,23 +16,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.testing import CliRunner
 
+from deblurgan_tf.__main__ import COMMANDS
+
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = (
-    "train",
-    "predict",
-    "evaluate",
-    "export",
-    "prepare",
-    "batch",
-    "convert",
-    "benchmark",
-    "demo",
-)
 _outside: set[str] = set()
 
 
@@ -86,7 +77,7 @@ def config_page() -> str:
 def commands_page() -> str:
     """The help text of every command."""
     lines = ["# Commands", ""]
-    for verb in VERBS:
+    for verb in COMMANDS:
         app = importlib.import_module(f"deblurgan_tf.{verb}").app
         for name in names(app):
             words = [name] if name else []

@@ -24,6 +24,7 @@ from deblurgan_tf.evaluation.protocol import describe
 from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.tasks import Result, Settings, Task, file_hash, perform
 from deblurgan_tf.plates import detection as plate_detection
+from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.writing_errors import writing_to
 
 KILLED = (
@@ -234,14 +235,7 @@ def _check_output(output: Path, data: Path, others: dict[str, Path]) -> None:
                 f"--output {output}: lies in {folder}, which is an input; "
                 "name another folder"
             )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output}: cannot be made ({error.strerror}); name a folder"
-        ) from error
-    if not os.access(output, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {output}: cannot be written to; check its rights")
+    make_output_folder(output)
 
 
 def _processors() -> int:

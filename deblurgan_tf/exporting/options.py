@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Literal
 
 from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.storage.output_folder import make_output_folder
 
 Format = Literal["saved_model", "onnx", "litert"]
 Quantize = Literal["float16", "int8"]
@@ -54,14 +54,7 @@ def check(
             f"{target}: is there already, and a server may be reading it; give "
             f"another --version, for example {_next_version(output)}"
         )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output}: cannot be made ({error.strerror}); name a folder"
-        ) from error
-    if not os.access(output, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {output}: cannot be written to; check its rights")
+    make_output_folder(output)
 
 
 def _next_version(output: Path) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.storage.output_folder import make_output_folder
 
 
 def pictures_given(inputs: Sequence[str], output: Path) -> list[Job]:
@@ -24,10 +25,5 @@ def pictures_given(inputs: Sequence[str], output: Path) -> list[Job]:
     pictures = [job for job in jobs if not job.is_video]
     if not pictures:
         raise UsageError("the inputs hold no pictures; give files or folders")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output}: cannot be made ({error.strerror}); name a folder"
-        ) from error
+    make_output_folder(output)
     return pictures

@@ -14,6 +14,7 @@ from typing import Any
 from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 
 
@@ -79,12 +80,15 @@ def checked_request(
     )
 
 
-def check_ocr() -> None:
-    """Raises MissingExtra without the extra `ocr`: now, not once for every input."""
+def check_ocr(option: str = "--box") -> None:
+    """Raises MissingExtra without the extra `ocr`: now, not once for every input.
+
+    option: names the places of plates, and works without the extra.
+    """
     if importlib.util.find_spec("rapidocr") is None:
         raise MissingExtra(
             "finding and reading plates needs the extra ocr; install it with "
-            "pip install 'deblurgan_tf[ocr]', or give the places with --box"
+            f"pip install 'deblurgan_tf[ocr]', or give the places with {option}"
         )
 
 
@@ -98,14 +102,7 @@ def _listed() -> Iterator[str]:
 
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises UsageError now rather than after hours of work."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output}: cannot be made ({error.strerror}); name a folder"
-        ) from error
-    if not os.access(output, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {output}: cannot be written to; check its rights")
+    make_output_folder(output)
     if report is not None and (
         report.is_dir()
         or not report.parent.is_dir()
