@@ -78,7 +78,7 @@ def test_the_public_interface_is_listed_and_imported_when_it_is_used(tmp_path):
 def test_the_public_names_are_documented_with_their_errors_and_an_example():
     for name in ("load", "restore_plates", "restore_video"):
         text = getattr(deblurgan_tf, name).__doc__
-        for part in ("Args:", "Raises:", "Example:"):
+        for part in ("Args:", "Raises:", "Examples:"):
             assert part in text, (name, part)
 
 

@@ -25,6 +25,7 @@ from deblurgan_tf.preparation.straightening import (
     straight_size,
 )
 from deblurgan_tf.preparation.tables import GivenPlate
+from deblurgan_tf.restoring import requests
 
 CROPS = REFERENCE / "plates" / "us_crops"
 
@@ -213,7 +214,7 @@ def scene():
 def ocr(monkeypatch):
     """A detector that knows the boxes of the scene, and a reader of all but one."""
     pixels, boxes = scene()
-    monkeypatch.setattr(prepare, "_check_ocr", lambda: None)
+    monkeypatch.setattr(requests, "check_ocr", lambda option: None)
     monkeypatch.setattr(
         plate_cutting,
         "find_plates",
