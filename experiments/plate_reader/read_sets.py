@@ -4,10 +4,11 @@
         --data DATA --pairs PAIRS --output out
 
 DATA is the folder of reference data (plates/, dashcam/, vietnam/), PAIRS holds `us40`
-and `eu` as made in experiments/plates. Dashcam groups with an odd number are for
-choosing and fitting, those with an even number for figures. Texts are compared as A-Z
-and 0-9, with O and 0 as one. The table of all readings (`readings.json`) holds real
-plates: keep it beside the data, not in the project.
+and `eu` as made in experiments/plates, and `vn2` of `render_vietnam.py`'s plates.
+Dashcam groups with an odd number are for choosing and fitting, those with an even
+number for figures. Texts are compared as A-Z and 0-9, with O and 0 as one. `--fit`
+prints the temperature that fits the odd groups best. The table of all readings
+(`readings.json`) holds real plates: keep it beside the data, not in the project.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import keras
 import numpy as np
 
 from deblurgan_tf import reader
@@ -75,6 +77,11 @@ def sets(data: Path, pairs: Path) -> dict[str, list[Sample]]:
             pixels = read_rgb(pairs / folder / "blurred" / row["file"])
             sample = Sample(pixels, row["text"], row["file"], False)
             found.setdefault(name, []).append(sample)
+    for kind in ("sharp", "blurred"):
+        for row in table(pairs / "vn2" / "texts.csv"):
+            pixels = read_rgb(pairs / "vn2" / kind / row["file"])
+            sample = Sample(pixels, row["text"], row["file"], True)
+            found.setdefault(f"rendered vietnamese {kind}", []).append(sample)
     for row in table(data / "vietnam" / "plates.csv"):
         if row["text"]:
             pixels = read_rgb(data / "vietnam" / row["file"])
@@ -216,19 +223,42 @@ def start_reader(path: Path) -> Callable[[Sample], Read]:
     return read
 
 
+def opened(path: Path) -> keras.Model:
+    """A reader of a .keras file, or of the weights that a training kept."""
+    if path.suffix != ".npz":
+        return keras.models.load_model(path)
+    model = reader.reader()
+    stored = np.load(path)
+    count = len(stored.files)
+    model.set_weights([stored[f"w{k}"].astype(np.float32) for k in range(count)])
+    return model
+
+
+def fitted_temperature(path: Path, samples: list[Sample]) -> float:
+    """What the logits are to be divided by so that the texts are most likely."""
+    model = opened(path)
+    views = np.array([reader.view(s.pixels, s.two_lines) for s in samples])
+    logits = model.predict_on_batch(views)["signs"]
+    classes = [[1 + MERGED.index(c) for c in plain(s.text)] for s in samples]
+
+    def cost(temperature: float) -> float:
+        rows = [merged(row / temperature, reader.SIGNS) for row in logits]
+        likely = [
+            likelihoods(row, np.array([text]))[0]
+            for row, text in zip(rows, classes, strict=True)
+        ]
+        return -float(np.mean(np.log(np.array(likely) + 1e-30)))
+
+    for temperature in np.arange(0.6, 2.6, 0.2):
+        print(f"temperature {temperature:.1f}: {cost(temperature):.4f}")
+    return float(min(np.arange(0.6, 2.6, 0.05), key=cost))
+
+
 def keras_reader(
     path: Path, temperature: float, told: bool
 ) -> Callable[[Sample], Read]:
     """A trained reader; told: how many lines there are is known."""
-    import keras
-
-    if path.suffix == ".npz":
-        model = reader.reader()
-        stored = np.load(path)
-        count = len(stored.files)
-        model.set_weights([stored[f"w{k}"].astype(np.float32) for k in range(count)])
-    else:
-        model = keras.models.load_model(path)
+    model = opened(path)
 
     def read(sample: Sample) -> Read:
         out = model.predict_on_batch(reader.view(sample.pixels)[None])
@@ -313,7 +343,15 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--only", default="", help="sets whose name holds this")
     parser.add_argument("--no-ocr", action="store_true")
+    parser.add_argument(
+        "--fit", type=Path, help="a reader's file; nothing else is done"
+    )
     options = parser.parse_args()
+    known = sets(options.data, options.pairs)
+    if options.fit:
+        odd = [s for name in known if " odd " in name for s in known[name]]
+        print(f"{len(odd)} sightings: {fitted_temperature(options.fit, odd):.2f}")
+        return
     options.output.mkdir(parents=True, exist_ok=True)
     readers: dict[str, Callable[[Sample], Read]] = (
         {} if options.no_ocr else {"ocr": ocr}
@@ -330,7 +368,7 @@ def main() -> None:
     columns = ("set", "n", "reader", "exact", "95 %", "CER", "95 %", *SURE, "two lines")
     print(f"| {' | '.join(columns)} |")
     print("| --- " * len(columns) + "|")
-    for name, samples in sets(options.data, options.pairs).items():
+    for name, samples in known.items():
         if options.only not in name:
             continue
         for who, read in readers.items():
