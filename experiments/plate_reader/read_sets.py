@@ -51,8 +51,8 @@ def table(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def sets(data: Path, pairs: Path) -> dict[str, list[Sample]]:
-    """All sets of real plates by name."""
+def sets(data: Path, pairs: Path, margin: float) -> dict[str, list[Sample]]:
+    """All sets by name; margin: around the dashcam's boxes, parts of a side."""
     found: dict[str, list[Sample]] = {}
     for row in table(data / "dashcam" / "plates.csv"):
         if row["class"] == "blurred-unreadable":
@@ -61,7 +61,7 @@ def sets(data: Path, pairs: Path) -> dict[str, list[Sample]]:
         kind = "sharp" if row["class"] == "sharp" else "blurred"
         pixels = read_rgb(data / "dashcam" / "surroundings" / row["file"])
         sample = Sample(
-            cut(pixels, row, (0.12, 0.12)), row["text"], row["group"], False
+            cut(pixels, row, (margin, margin)), row["text"], row["group"], False
         )
         found.setdefault(f"dashcam {half} {kind}", []).append(sample)
     for row in table(data / "plates" / "us_crops" / "plates.csv"):
@@ -341,13 +341,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--margin", type=float, default=0.12)
     parser.add_argument("--only", default="", help="sets whose name holds this")
     parser.add_argument("--no-ocr", action="store_true")
     parser.add_argument(
         "--fit", type=Path, help="a reader's file; nothing else is done"
     )
     options = parser.parse_args()
-    known = sets(options.data, options.pairs)
+    known = sets(options.data, options.pairs, options.margin)
     if options.fit:
         odd = [s for name in known if " odd " in name for s in known[name]]
         print(f"{len(odd)} sightings: {fitted_temperature(options.fit, odd):.2f}")
@@ -371,20 +372,22 @@ def main() -> None:
     for name, samples in known.items():
         if options.only not in name:
             continue
-        for who, read in readers.items():
+        for who, read_with in readers.items():
             if who.endswith("lines known") and not any(s.two_lines for s in samples):
                 continue
-            reads = [read(sample) for sample in samples]
+            reads = [read_with(sample) for sample in samples]
             cells = [name, str(len(samples)), who, *figures(reads, samples)]
             print(f"| {' | '.join(cells)} |", flush=True)
             kept[f"{name} / {who}"] = [
                 {
-                    **s._asdict(),
-                    **r._asdict(),
-                    "pixels": None,
-                    "signs": chosen(r).tolist(),
+                    "text": plain(sample.text),
+                    "read": read.text,
+                    "probability": read.probability,
+                    "lines": read.two_lines,
+                    "group": sample.group,
+                    "signs": chosen(read).tolist(),
                 }
-                for r, s in zip(reads, samples, strict=True)
+                for read, sample in zip(reads, samples, strict=True)
             ]
     (options.output / "readings.json").write_text(json.dumps(kept))
 
