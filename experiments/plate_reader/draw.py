@@ -121,7 +121,8 @@ _TWO_ROWS = (
     "####/@@@", "@@ ##/@ ####",
 )  # fmt: skip
 _WORDS = ("RO", "D", "F", "I", "E", "PL", "NL", "B", "A", "H", "SK", "CZ", "BG", "GR",
-          "S", "FIN", "EST", "LT", "LV", "HR", "SLO", "UA", "MD")  # fmt: skip
+          "S", "FIN", "EST", "LT", "LV", "HR", "SLO", "SRB", "UA", "MD", "TR",
+          "P")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=30000)
