@@ -126,8 +126,10 @@ REFERENCE = "LiberationSans-Bold.ttf", "OSP-DIN.ttf", "RG2014D.ttf", "DejaVuSans
 
 
 def faces(file: Path) -> np.ndarray | None:
-    """Masks (36, 32, 32) float of the signs, each stretched to its box; None if not all
-    are there."""
+    """Masks (36, 32, 32) float of the signs, each stretched to its box.
+
+    None if not all are there.
+    """
     try:
         known = TTFont(file, fontNumber=0, lazy=True).getBestCmap() or {}
     except (TTLibError, OSError, KeyError, AssertionError):

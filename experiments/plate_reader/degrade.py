@@ -62,7 +62,7 @@ def _hat(centers: tf.Tensor, count: int, reach: tf.Tensor) -> tf.Tensor:
 
 
 def _resampled(x: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """x (N, H, W, 3) by matrices rows (N, h, H) and columns (N, w, W)."""
+    """X (N, H, W, 3) by matrices rows (N, h, H) and columns (N, w, W)."""
     n, height, width = x.shape[0], x.shape[1], x.shape[2]
     h, w = rows.shape[1], columns.shape[1]
     x = tf.matmul(rows, tf.reshape(x, [n, height, width * 3]))
@@ -126,7 +126,7 @@ _RGB = np.linalg.inv(_YCC).astype(np.float32)
 
 
 def _quantised(plane: tf.Tensor, table: np.ndarray, scale: tf.Tensor) -> tf.Tensor:
-    """plane (N, H, W) of levels around 0, through the transform of blocks of 8 x 8."""
+    """Plane (N, H, W) of levels around 0, through the transform of blocks of 8 x 8."""
     n, height, width = plane.shape
     blocks = tf.reshape(plane, [n, height // 8, 8, width // 8, 8])
     coefficients = tf.einsum("ui,nairj,vj->naruv", _DCT, blocks, _DCT)
@@ -138,7 +138,7 @@ def _quantised(plane: tf.Tensor, table: np.ndarray, scale: tf.Tensor) -> tf.Tens
 
 
 def jpeg(x: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
-    """x (N, H, W, 3) in levels 0-255 as after a JPEG of `quality` (N,), colours halved.
+    """X (N, H, W, 3) in levels 0-255 as after a JPEG of `quality` (N,), colours halved.
 
     H and W are multiples of 16.
     """
@@ -301,8 +301,10 @@ def views(
     # The camera: noise, sharpening, compression once or twice.
     shape = [n, LOW_HEIGHT, LOW_WIDTH]
     noise = tf.where(clean, 2.0, 7.0) * tf.pow(draw(), 1.5)
-    grain = tf.random.stateless_normal([*shape, 1], seed + [1, 0], alg="philox")
-    color_grain = tf.random.stateless_normal([*shape, 3], seed + [2, 0], alg="philox")
+    grain = tf.random.stateless_normal([*shape, 1], tf.add(seed, [1, 0]), alg="philox")
+    color_grain = tf.random.stateless_normal(
+        [*shape, 3], tf.add(seed, [2, 0]), alg="philox"
+    )
     x += _c(noise) * (grain + _c(draw(0.0, 0.7)) * color_grain)
     amount = tf.where(draw.chance(0.5), draw(0.2, 2.0), 0.0)
     amount *= tf.where(clean, 0.4, 1.0)

@@ -38,11 +38,12 @@ def _package_without_tensorflow() -> None:
 
 _package_without_tensorflow()
 
-from deblurgan_tf.data import plate_drawing, plate_glyphs  # noqa: E402
-from deblurgan_tf.data.plate_drawing import draw_plate  # noqa: E402
-from deblurgan_tf.data.plate_layouts import sample_plate  # noqa: E402
-from deblurgan_tf.data.plate_scenes import background, holder  # noqa: E402
-from deblurgan_tf.data.plate_spec import BLACK, EU_BLUE, WHITE, Plate  # noqa: E402
+from deblurgan_tf.data.plates import drawing as plate_drawing  # noqa: E402
+from deblurgan_tf.data.plates import glyphs as plate_glyphs  # noqa: E402
+from deblurgan_tf.data.plates.drawing import draw_plate  # noqa: E402
+from deblurgan_tf.data.plates.layouts import sample_plate  # noqa: E402
+from deblurgan_tf.data.plates.scenes import background, holder  # noqa: E402
+from deblurgan_tf.data.plates.spec import BLACK, EU_BLUE, WHITE, Plate  # noqa: E402
 
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÜÅÆØČĆŠŽĐÑ"
 MARKED = SIGNS[36:]
@@ -127,8 +128,10 @@ _WORDS = ("RO", "D", "F", "I", "E", "PL", "NL", "B", "A", "H", "SK", "CZ", "BG",
 
 @functools.lru_cache(maxsize=30000)
 def _glyph(font: str, char: str, cap: int, weight: int) -> np.ndarray:
-    """`plate_glyphs.glyph`, for marked letters too: these are as high as the others, or
-    a little higher, as plates have them."""
+    """`plate_glyphs.glyph`, for marked letters too.
+
+    They are as high as the others, or a little higher, as plates have them.
+    """
     if char not in MARKED:
         font, thinner = plate_glyphs._BORROWED.get((font, char), (font, 0))
         return plate_glyphs._mask(font, char, cap, weight + thinner)

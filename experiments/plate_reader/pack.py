@@ -19,7 +19,7 @@ PACKAGE = HERE.parent.parent / "deblurgan_tf"
 
 def start(path: Path, original: Path | None) -> dict[str, np.ndarray]:
     """The weights of the start, the head widened to all signs."""
-    from deblurgan_tf import reader
+    from deblurgan_tf.models import reader
 
     narrow = reader.convert(path)
     wide = reader.reader()
@@ -67,7 +67,7 @@ def paths(count: int = 6000, points: int = 48) -> np.ndarray:
     """Camera paths of DeblurGAN, (count, points, 2) float16, the whole path 1 long."""
     import tensorflow as tf
 
-    from deblurgan_tf import kernels
+    from deblurgan_tf.blur import kernels
 
     rng = np.random.default_rng(1)
     levels = np.array([0.003, 0.005, 0.007, 0.008, 0.009, 0.01], np.float32)
@@ -96,12 +96,14 @@ def main() -> None:
     # What draws plates, without what needs TensorFlow.
     package = out / "package" / "deblurgan_tf"
     (package / "data").mkdir(parents=True, exist_ok=True)
-    for file in sorted((PACKAGE / "data").glob("plate_*.py")):
-        shutil.copy(file, package / "data" / file.name)
-    (package / "data" / "__init__.py").write_text("")
-    (package / "__init__.py").write_text("")
-    for name in ("resources.py", "reader.py"):
+    shutil.copytree(
+        PACKAGE / "data" / "plates", package / "data" / "plates", dirs_exist_ok=True
+    )
+    for name in ("storage/resources.py", "models/reader.py"):
+        (package / name).parent.mkdir(exist_ok=True)
         shutil.copy(PACKAGE / name, package / name)
+    for folder in (package, *(package / x for x in ("data", "storage", "models"))):
+        (folder / "__init__.py").write_text("")
     fonts = PACKAGE.parent / "assets" / "fonts"
     shutil.copytree(fonts, package / "assets" / "fonts", dirs_exist_ok=True)
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())

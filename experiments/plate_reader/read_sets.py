@@ -22,10 +22,10 @@ import cv2
 import keras
 import numpy as np
 
-from deblurgan_tf import reader
 from deblurgan_tf.images import read_rgb
-from deblurgan_tf.metrics import character_error_rate
-from deblurgan_tf.plates import read_plate
+from deblurgan_tf.metrics.texts import character_error_rate
+from deblurgan_tf.models import reader
+from deblurgan_tf.plates.detection import read_plate
 
 BINS = 10
 SURE = ("ECE", "wrong at 90 %", "right given so")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from deblurgan_tf.data.rendered_plates import render
+from deblurgan_tf.data.plates.render import render
 
 FIRST = 3_000_000_000
 KINDS = ("vietnam_motorbike", "vietnam_car_two_line", "vietnam_military_two_line")

@@ -31,7 +31,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from deblurgan_tf import reader  # noqa: E402
+from deblurgan_tf.models import reader  # noqa: E402
 
 LONGEST = 12
 FIELDS = 8 + LONGEST

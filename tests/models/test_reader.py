@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from deblurgan_tf import reader
 from deblurgan_tf.images import read_rgb
+from deblurgan_tf.models import reader
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 START = SHARED / "weights" / "reader_start.onnx"
