@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from deblurgan_tf.config import Blur
 from deblurgan_tf.images import to_float, to_uint8
+from deblurgan_tf.jpeg import jpeg
 from deblurgan_tf.kernels import kernel_bank
 from deblurgan_tf.seeds import normal, uniform
 
@@ -185,22 +186,9 @@ def compress(
         return blurred
     draws = uniform(seeds, 2, JPEG_SALT)
     low, high = quality
-    level = tf.cast(low + draws[:, 1] * (high - low + 1.0), tf.int32)
-
-    def passed(inputs: tuple) -> tf.Tensor:
-        picture, chosen, level = inputs
-        return tf.cond(
-            chosen,
-            lambda: tf.image.adjust_jpeg_quality(picture, level),
-            lambda: picture,
-        )
-
-    values = (blurred + 1.0) / 2.0
-    values = tf.map_fn(
-        passed, (values, draws[:, 0] < 0.5, level), fn_output_signature=tf.float32
-    )
-    values = tf.ensure_shape(values, blurred.shape)
-    return to_float(to_uint8(values * 2.0 - 1.0))
+    level = tf.floor(low + draws[:, 1] * (high - low + 1.0))
+    chosen = draws[:, :1, None, None] < 0.5
+    return tf.where(chosen, jpeg(blurred, level), blurred)
 
 
 def draw_kernels(
