@@ -12,6 +12,7 @@ from typing import NamedTuple, overload
 import scipy.fft
 import tensorflow as tf
 
+from deblurgan_tf.blur.jpeg import jpeg
 from deblurgan_tf.blur.kernels import kernel_bank
 from deblurgan_tf.blur.seeds import normal, uniform
 from deblurgan_tf.config import Blur
@@ -232,24 +233,11 @@ def compress(
         return blurred
     draws = uniform(seeds, 2, JPEG_SALT)
     low, high = quality
-    level = tf.cast(low + draws[:, 1] * (high - low + 1.0), tf.int32)
+    level = tf.floor(low + draws[:, 1] * (high - low + 1.0))
     # A draw just below 1 is rounded up to high + 1 by the sum.
-    level = tf.minimum(level, high)
-
-    def compressed(inputs: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        picture, chosen, level = inputs
-        return tf.cond(
-            chosen,
-            lambda: tf.image.adjust_jpeg_quality(picture, level),
-            lambda: picture,
-        )
-
-    values = (blurred + 1.0) / 2.0
-    values = tf.map_fn(
-        compressed, (values, draws[:, 0] < 0.5, level), fn_output_signature=tf.float32
-    )
-    values = tf.ensure_shape(values, blurred.shape)
-    return to_float(to_uint8(values * 2.0 - 1.0))
+    level = tf.minimum(level, float(high))
+    chosen = draws[:, :1, None, None] < 0.5
+    return tf.where(chosen, jpeg(blurred, level), blurred)
 
 
 def draw_kernels(

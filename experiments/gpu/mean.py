@@ -1,0 +1,30 @@
+"""The mean of models' weights: `python mean.py OUT.npz MODEL...`, then to_keras.py.
+
+Models of one line of training lie in one basin; their mean can be better than each
+(Wortsman et al. 2022, "Model soups"). MODEL: .keras, .npz of train.py, a shipped name.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from deblurgan_tf.models.files import find, open_model
+
+
+def weights(model: str) -> list[np.ndarray]:
+    if not model.endswith(".npz"):
+        return open_model(find(model)).get_weights()
+    with np.load(model) as file:
+        return [file[f"arr_{n}"].astype(np.float32) for n in range(len(file.files))]
+
+
+def main(output: str, *models: str) -> None:
+    parts = [weights(model) for model in models]
+    means = [sum(layer) / len(parts) for layer in zip(*parts, strict=True)]
+    np.savez(output, *[x.astype(np.float16) for x in means])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
