@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
 import pytest
+from helpers.places import REFERENCE
 
 from deblurgan_tf.images import read_rgb
 from deblurgan_tf.models import reader
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = REFERENCE.parent
 START = SHARED / "weights" / "reader_start.onnx"
 CROPS = SHARED / "data" / "plates" / "us_crops"
 
