@@ -111,7 +111,7 @@ def main(
     """
     from deblurgan_tf.batching.cluster import check_extra
 
-    with stoppable("stopped; the same command goes on"):
+    with stoppable("stopped; run the same command again to resume"):
         check_extra()
         from deblurgan_tf.batching.job import Job, run
         from deblurgan_tf.batching.stores import open_place

@@ -132,7 +132,7 @@ def main(
         overwrite=overwrite,
         command=shlex.join(["python", *sys.orig_argv[1:]]),
     )
-    with stoppable("stopped; the same command continues from here"):
+    with stoppable("stopped; run the same command again to resume"):
         evaluation = session.prepare(options)
         for notice in evaluation.notices:
             say(notice, "yellow")

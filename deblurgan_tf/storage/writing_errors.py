@@ -19,5 +19,5 @@ def writing_to(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"{place}: {error}; mend it, and the same command continues"
+            f"{place}: {error}; mend it, and run the same command again to resume"
         ) from error
