@@ -43,8 +43,8 @@ def main(
 ) -> None:
     """Train DeblurGAN on blurred and sharp pictures.
 
-    The same command again resumes. On several machines, start it on each with TF_CONFIG
-    and train.strategy multi_worker. Exit codes: 0 done, 1 a loss became NaN or a worker
+    The same command again resumes. On several machines, start it on each, with its
+    place in TF_CONFIG. Exit codes: 0 done, 1 a loss became NaN or a worker
     is gone, 2 wrong usage, config or data, 130 and 143 stopped by Ctrl-C and SIGTERM
     (with a checkpoint).
     """

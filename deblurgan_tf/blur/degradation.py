@@ -1,7 +1,8 @@
 """Blurring on the accelerator: sharp pictures and a bank of kernels -> blurred ones.
 
 Everything is a pure function of its arguments and of one seed per sample, so that a
-sample is the same in any batch, on any replica and after a resume.
+sample is the same on any replica and after a resume. A training calls `training_pairs`;
+validation calls `degrade`: blur, noise and JPEG alone.
 """
 
 from __future__ import annotations
@@ -162,8 +163,8 @@ def jitter_color(sharp: tf.Tensor, strength: float, seeds: tf.Tensor) -> tf.Tens
     """Random contrast, brightness and colour, in this order; (N, H, W, 3) in [-1, 1].
 
     strength: 0 to 1. With 1, contrast is multiplied by 0.3 to 1.2, and each colour by
-    0.85 to 1.15. The mean brightness changes by up to 0.1; where the contrast fell, the
-    range has more room for it: up to 0.59.
+    0.85 to 1.15. The mean brightness is limited to [-0.6, 0.6], and then changes by up
+    to 0.1; where the contrast fell, the range has more room for it: up to 0.59.
     """
     if strength == 0.0:
         return sharp

@@ -1,8 +1,9 @@
 """Randomness as data: numbers that are a pure function of (seed, sample).
 
 TensorFlow and Keras draw one stream for a whole batch; here a number depends on the
-sample's seed, a salt and the element's place alone. So a sample is the same in any
-batch, on any replica, on every backend and after a resume.
+sample's seed, a salt and the element's place alone. So a sample is the same on any
+replica, on every backend and after a resume, and in any batch (normal draws up to their
+last bit).
 """
 
 from __future__ import annotations

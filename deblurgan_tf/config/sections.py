@@ -97,7 +97,7 @@ class Data(Section):
     ] = (128, 192)
     """height and width of what is cut out of a picture, pixels"""
     flip: bool = True
-    """mirror half of the samples left to right; not for text"""
+    """mirror half of the samples left to right; set it to false for text and plates"""
     color_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     """strength of random changes of brightness, contrast and colour; not for pairs"""
     margin: Annotated[int, Field(ge=0)] = 0
@@ -226,9 +226,9 @@ class Model(Section):
     generator: Literal["resnet", "unrolled"] = "resnet"
     """resnet: DeblurGAN's; unrolled: estimates the kernel and deconvolves with it"""
     width: Positive = 64
-    """channels of the generator's first convolutions"""
+    """channels of the generator's first convolutions; the shipped unrolled ones: 32"""
     levels: Annotated[int, Field(ge=1, le=4)] = 4
-    """unrolled: each level doubles the largest kernel: 9, 15, 29, 57 pixels"""
+    """unrolled: 1 to 4 levels find kernels of up to 9, 15, 29, 57 pixels"""
     blocks: Annotated[int, Field(ge=0)] = 9
     """resnet: residual blocks"""
     convolutions: Literal[1, 2] = 2

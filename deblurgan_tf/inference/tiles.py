@@ -72,9 +72,10 @@ class Plan:
 
 
 def plan(height: int, width: int, tile: int, margin: int) -> Plan:
-    """Tiles of at most `tile` pixels a side, evenly spread; a pure function.
+    """Tiles that cover a picture, evenly spread; a pure function.
 
-    A picture of no more than tile x tile pixels is one tile, whatever its shape.
+    A picture of no more than tile x tile pixels is one tile, whatever its shape. Of a
+    larger one no tile has more than `tile` pixels a side.
 
     Args:
         height: of the picture, pixels.

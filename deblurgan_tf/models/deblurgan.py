@@ -65,8 +65,8 @@ def resnet_generator(
     A convolution of 7x7, two of 3x3 with stride 2, residual blocks of 3x3 at a quarter
     of the size, two transposed convolutions of 3x3, a convolution of 7x7 and tanh. The
     result is added to the blurred picture (global skip) and clipped to [-1, 1]. Every
-    convolution but the last is followed by instance normalisation and ReLU (a block's
-    last one by no ReLU); borders are reflected. Initial weights are N(0, 0.02).
+    convolution but the last is followed by instance normalisation and ReLU (the second
+    one of a block by no ReLU); borders are reflected. Initial weights are N(0, 0.02).
 
     Args:
         width: channels of the first convolution; the residual blocks have four times

@@ -1,7 +1,8 @@
 """One training step, from a batch of sharp pictures to the new weights.
 
 Read it from the top: each function stands below the one that calls it, in the order of
-the work: degrade, generator forward, critic updates, generator update, note, average.
+the work: learning rate, degrade, generator forward, critic updates, generator update,
+note, average.
 A step is a function of the state, the batch and the seeds in it, so a resumed training
 ends with the same weights as one that was never stopped.
 """
@@ -41,6 +42,14 @@ Batch = dict[str, tf.Tensor]
 Losses = dict[str, tf.Tensor]
 
 
+class Opponent(NamedTuple):
+    """What the generator trains against."""
+
+    critic: keras.Model
+    optimizer: FusedAdam
+    losses: Adversarial
+
+
 class Recipe(NamedTuple):
     """What a step reads beside the state and the batch; it never changes."""
 
@@ -50,14 +59,6 @@ class Recipe(NamedTuple):
     forward: TrainingForward
     opponent: Opponent | None
     strategy: tf.distribute.Strategy | None
-
-
-class Opponent(NamedTuple):
-    """What the generator trains against."""
-
-    critic: keras.Model
-    optimizer: FusedAdam
-    losses: Adversarial
 
 
 def make_train_step(
@@ -72,8 +73,8 @@ def make_train_step(
 
     A batch holds `sharp` and `blurred`, uint8 (N, H, W, 3); `paired`, bool (N,): where
     False, the sample is blurred here; and `position`, int64 (N,): the number of each
-    sample in the whole training. With a strategy, a batch holds each replica's share,
-    all of one size, and the gradient is the mean of the replicas' gradients.
+    sample in the whole training. With a strategy, each replica gets its own share as a
+    batch, all of one size, and the gradient is the mean of the replicas' gradients.
     degradation: None where all samples are paired.
     """
     opponent = None
@@ -197,7 +198,10 @@ def critic_update(
     restored: tf.Tensor,
     alpha: tf.Tensor,
 ) -> Losses:
-    """One update of the critic. alpha: (N,), see `gradient_penalty`."""
+    """One update of the critic. alpha: (N,), see `gradient_penalty`.
+
+    `restored` was computed outside this tape: the generator gets no gradient here.
+    """
 
     def score(pictures: tf.Tensor) -> tf.Tensor:
         return opponent.critic(pictures, training=True)
@@ -224,7 +228,8 @@ def generator_update(
     losses = {}
     with tf.GradientTape() as tape:
         tape.watch(restored)
-        total = losses["content"] = recipe.content(restored, sharp)
+        losses["content"] = recipe.content(restored, sharp)
+        total = losses["content"]
         if recipe.opponent:
             scores = recipe.opponent.critic(restored, training=True)
             losses["adversarial"] = recipe.opponent.losses.generator(scores)
@@ -259,7 +264,7 @@ def apply_gradients(
             gradients = replica.all_reduce(mean, gradients)
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
     if count > 1:
-        # Keras adds the gradients of all replicas.
+        # The optimiser (Keras's Adam) adds the gradients of all replicas.
         gradients = [gradient / count for gradient in gradients]
     optimizer.apply(gradients, variables)
 

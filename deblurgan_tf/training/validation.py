@@ -27,7 +27,11 @@ class Triplet(NamedTuple):
 
 
 class Validation:
-    """The held-out pictures; each is blurred by a kernel that never changes."""
+    """The held-out pictures; each is blurred by a kernel that never changes.
+
+    It is blurred as in the training, but without colour jitter, presmoothing, a second
+    kernel and margin: numbers of different trainings can be compared.
+    """
 
     def __init__(
         self, items: list[Item], degradation: Degradation | None, seed: int
