@@ -24,8 +24,9 @@ endif
 run: $(VENV)/installed
 	$(BIN)/python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml
 
+# Two processes; the tests of one file stay in one of them.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not processes and not ray"
 
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray" \
