@@ -82,10 +82,11 @@ def _list_results(run: Path) -> None:
     from deblurgan_tf.storage.resources import resource
 
     results = {
-        "progress.png": "the same samples over time: blurred, restored, sharp",
+        "progress.png": "the samples over time: blurred, restored, sharp",
         "loss.png": "the losses and the validation",
         "samples": "the samples of each time, larger",
         "generator.keras": "the best generator by validation",
+        "log.jsonl": "the numbers",
     }
     print("Look at:")
     for name, meaning in results.items():
@@ -96,8 +97,8 @@ def _list_results(run: Path) -> None:
     sample = installation.shown(resource("assets", "samples", "plate-1-blurred.png"))
     python, folder = installation.python(), shlex.quote(str(run))
     print(f"""Restore a picture with this model:
-  {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} --model {folder} \\
-      --output restored_by_{shlex.quote(run.name)}
+  {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} \\
+      --model {folder} --output restored_by_{shlex.quote(run.name)}
 Train longer: the same command with --set train.steps=N or --epochs N""")
 
 

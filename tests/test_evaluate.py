@@ -287,6 +287,7 @@ def test_a_picture_that_takes_too_long_fails_alone(tmp_path):
     ("options", "message"),
     [
         (["--methods", "weiner"], "'weiner'"),
+        (["--methods", "weiner"], "; did you mean wiener?"),
         (["--methods", "wiener"], "need the true kernels"),
         (["--kernel-size", "8"], "must be odd"),
         (["--kernel-size", "1"], "3 or more"),

@@ -75,10 +75,12 @@ class App(typer.Typer):
         if {"--install-completion", "--show-completion"} & set(sys.argv[1:2]):
             kwargs.setdefault("prog_name", script_name(Path(sys.argv[0]).stem))
         try:
-            return super().__call__(*args, **kwargs)
+            result = super().__call__(*args, **kwargs)
         except SystemExit:
             quiet.end()
             raise
+        quiet.end()
+        return result
 
     def command(
         self, *args: Any, examples: Sequence[str] = (), **kwargs: Any

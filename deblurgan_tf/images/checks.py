@@ -14,7 +14,8 @@ def check_pixels(pixels: object, dtypes: tuple[str, ...] = ("uint8", "uint16")) 
     Raises TypeError for what is no array, ValueError for another shape or type. The
     message says what to call instead.
     """
-    need = f"pixels must be an array {' or '.join(dtypes)} (H, W, 3), RGB"
+    types = " or ".join(dtypes)
+    need = f"pixels must be an array of {types}, (H, W, 3), RGB"
     if isinstance(pixels, str | bytes | PurePath | os.PathLike):
         path = os.fspath(pixels)
         raise TypeError(
@@ -29,6 +30,6 @@ def check_pixels(pixels: object, dtypes: tuple[str, ...] = ("uint8", "uint16")) 
             'numpy.asarray(image.convert("RGB"))'
         )
     if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-        raise ValueError(f"{need}, not of shape {pixels.shape}")
+        raise ValueError(f"pixels must be (H, W, 3), not {pixels.shape}")
     if pixels.dtype.name not in dtypes:
-        raise ValueError(f"{need}, not {pixels.dtype}")
+        raise ValueError(f"pixels must be {types}, not {pixels.dtype}")

@@ -784,6 +784,8 @@ def with_extra(monkeypatch):
         (["in", "tables", "out"], "is a Parquet data set, and in holds picture files"),
         (["tables/x.parquet", "out"], "has no column path"),
         (["in", "full"], "full: is not empty and holds no batch.json"),
+        (["in", "--output", "full"], "full: is not empty and holds no batch.json"),
+        (["in"], "in: is the only place; name the folder of the results with --output"),
     ],
 )
 def test_what_cannot_be_begun_is_refused(
