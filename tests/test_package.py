@@ -57,13 +57,14 @@ def test_the_shipped_experiments_are_found_and_valid(name):
 
 
 def test_the_public_interface_is_listed_and_imported_when_it_is_used(tmp_path):
-    names = ["__version__", "load", "restore_plates", "restore_video"]
+    names = ["__version__", "images", "load", "restore_plates", "restore_video"]
     assert dir(deblurgan_tf) == sorted(deblurgan_tf.__all__) == names
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         deblurgan_tf.nothing  # noqa: B018
     code = (
         "import sys, deblurgan_tf\n"
         "print(deblurgan_tf.__version__, 'numpy' in sys.modules)\n"
+        "deblurgan_tf.images.read_rgb\n"
         "deblurgan_tf.restore_video\n"
         "deblurgan_tf.restore_plates\n"
         "print('tensorflow' in sys.modules)\n"
