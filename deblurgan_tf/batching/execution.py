@@ -64,7 +64,7 @@ def execute(
             batch_format="pyarrow",
             num_cpus=0,
             # Ray warns of more tasks than there are portions.
-            compute=TaskPoolStrategy(size=min(max(2, actors // 2), len(tables))),
+            compute=TaskPoolStrategy(size=min(max(2, actors // 2), len(tables) or 1)),
         )
         restored = fetched.map_batches(
             worker,

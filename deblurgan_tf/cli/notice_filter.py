@@ -4,10 +4,11 @@
 ended: so it outlives a crash, and the last words of one are still seen. It imports
 little, so that it is there at once.
 
-A line of TensorFlow, CUDA, oneDNN, XLA or Ray is left out if it is a notice, a warning or an
-error; what is fatal (F) passes. Every other byte passes at once: of an unfinished line
-that may become a notice for at most WAIT seconds. Where the process ended without
-END_LINE, as in a crash, the warnings and errors of its last LAST_WORDS seconds follow.
+A line of TensorFlow, CUDA, oneDNN, XLA or Ray is left out if it is a notice, a warning
+or an error; what is fatal (F) passes. Every other byte passes at once, but for an
+unfinished line that may become a notice: it waits for at most WAIT seconds. Where the
+process ended without END_LINE, as in a crash, the warnings and errors of its last
+LAST_WORDS seconds follow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ END_LINE = b"\x1edeblurgan_tf: ended as it should\n"
 WAIT = 0.05
 LONGEST = 1 << 14  # bytes of an unfinished line that are held
 LAST_WORDS = 5.0
+LAST_TITLE = b"the last messages of TensorFlow and others:\n"
 
 _NOTICE = re.compile(
     rb"""
@@ -103,9 +105,7 @@ class Filter:
         since = self.clock() - LAST_WORDS
         last = [line for when, line in self.hidden if when >= since]
         if last:
-            self.write(
-                b"the last messages of TensorFlow and others:\n" + b"".join(last)
-            )
+            self.write(LAST_TITLE + b"".join(last))
 
     def _is_hidden(self, line: bytes) -> bool:
         if line == END_LINE:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from deblurgan_tf.cli.notice_filter import END_LINE, LONGEST, WAIT, Filter
+from deblurgan_tf.cli.notice_filter import END_LINE, LAST_TITLE, LONGEST, WAIT, Filter
 
 # As TensorFlow 2.21 and 2.16, XLA, CUDA and LLVM write them.
 NOTICES = b"""\
@@ -97,8 +97,7 @@ def test_after_a_crash_the_last_errors_are_shown(end):
     seen.filter.feed(b"I0000 00:00:1.2 1 a.cc:1] a notice\n")
     seen.filter.feed(b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n" + end + b"la")
     seen.filter.end()
-    last = b"the last messages of TensorFlow and others:\n"
-    last += b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n"
+    last = LAST_TITLE + b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n"
     assert seen.text() == b"la" + (b"" if end else last)
 
 
