@@ -51,7 +51,10 @@ Sources = Annotated[
 )
 def blur(
     sharp: Sources,
-    output: Annotated[Path, typer.Option(metavar="PAIRS", help="folder of the pairs")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PAIRS", help="folder of the pairs"),
+    ],
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
     count: Annotated[
         int | None,
@@ -139,7 +142,10 @@ def blur(
 )
 def plates(
     photos: Sources,
-    output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the crops")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="folder of the crops"),
+    ],
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -268,7 +274,10 @@ def pack(
         Path, typer.Argument(metavar="DIR", help="pairs, sharp pictures, or both parts")
     ],
     output: Annotated[
-        Path, typer.Option(metavar="DATA", help="the data directory of the set")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DATA", help="the data directory of the set"
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="of the set: small letters, digits and _")
