@@ -16,10 +16,10 @@ WINS = (
     "methods are equal"
 )
 MEANS = (
-    "of the finite values of the pictures that did not fail; the infinite ones (PSNR of "
-    "equal pictures) are counted beside them; empty or null: no finite value, or not "
-    "measured. In bold: the best mean without the pictures where a method is infinite, "
-    "and of equal ones the method with most infinite values"
+    "of the finite values of the pictures that did not fail; the infinite ones (PSNR "
+    "of equal pictures) are counted beside them; empty or null: no finite value, or "
+    "not measured. In bold: the best mean without the pictures where a method is "
+    "infinite, and of equal ones the method with most infinite values"
 )
 BLIND = (
     "Richardson-Lucy, the regularised filter and Wiener get the true kernel; blind "

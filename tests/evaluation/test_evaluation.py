@@ -86,8 +86,8 @@ def test_what_is_not_used_is_said(tmp_path):
         ("texts.csv", "name,text\na.png,AB\n", "no column file"),
         ("texts.csv", "", "no column file, text"),
         ("texts.csv", "file,text\na.png,AB\na.png,CD\n", "line 3: a.png is there"),
-        ("texts.csv", "file,text\na.png,--\n", "line 2: the text '--' has no A-Z"),
-        ("texts.csv", "file,text\na.png\n", "line 2: the text '' has no A-Z"),
+        ("texts.csv", "file,text\na.png,--\n", "line 2: the text '--' has no letter"),
+        ("texts.csv", "file,text\na.png\n", "line 2: the text '' has no letter"),
         ("texts.csv", 'file,text\na.png,"AB\n', "cannot be read"),
         ("boxes.csv", "file,x,y\na.png,1,2\n", "no column width, height"),
         (
