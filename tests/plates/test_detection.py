@@ -247,7 +247,9 @@ def test_letters_of_every_script_are_read(ocr, written, text):
 @needs_ocr
 @pytest.mark.parametrize("text", ["LÖ AB 123", "ÄÖÅ 123"])
 def test_a_sharp_plate_keeps_its_marks(text):
-    font = ImageFont.truetype(str(resource("assets", "fonts", "BebasNeue-Bold.otf")), 48)
+    font = ImageFont.truetype(
+        str(resource("assets", "fonts", "BebasNeue-Bold.otf")), 48
+    )
     plate = Image.new("RGB", (260, 64), "white")
     ImageDraw.Draw(plate).text((12, 6), text, "black", font)
     assert read_plate(np.asarray(plate)).text == text.replace(" ", "")
