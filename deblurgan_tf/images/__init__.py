@@ -11,7 +11,7 @@ inside a TIFF are not kept. TIFF is written with deflate, whatever its compressi
 """
 
 from deblurgan_tf.errors import PictureError
-from deblurgan_tf.images.decoding import decode, decode_rgb
+from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size
 from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
 from deblurgan_tf.images.listing import (
     Listing,
@@ -37,6 +37,7 @@ __all__ = [
     "contents",
     "decode",
     "decode_rgb",
+    "decode_size",
     "encode",
     "find",
     "format_of",
