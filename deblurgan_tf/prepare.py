@@ -172,6 +172,7 @@ def plates(
     from deblurgan_tf.preparation import plates_folder
     from deblurgan_tf.preparation.inputs import pictures_given
     from deblurgan_tf.preparation.tables import boxes_of
+    from deblurgan_tf.storage.names import composed
 
     given = None if boxes is None else boxes_of(boxes)
     if given is None or read:
@@ -180,7 +181,7 @@ def plates(
         check_ocr("--boxes")
     plates_folder.check_empty(output)
     jobs = pictures_given(photos, output)
-    known = {plates_folder.name_of(job, output) for job in jobs}
+    known = {composed(plates_folder.name_of(job, output)) for job in jobs}
     for name in sorted((given or {}).keys() - known):
         say(f"warning: {boxes}: {name} is none of the photos", "yellow")
     limits = Limits(min_width, max_edge_width, min_score)

@@ -120,7 +120,7 @@ class Pipeline:
     ) -> Future[Outcome]:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
-        outcome.size = picture.pixels.shape[:2]
+        outcome.size, outcome.format = picture.pixels.shape[:2], picture.format
         begun = time.perf_counter()
         failure = None
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.outcomes import Outcome
 from deblurgan_tf.restoring.requests import Request
@@ -35,13 +36,17 @@ def plate_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs were restored, skipped and failed."""
+    """How many inputs were restored, skipped and failed; names that do not fit."""
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
     yield f"{parts}; results in {output}"
     if counts["skipped"]:
         yield "skipped inputs have a result already; --overwrite restores them again"
+    formats = [(x.job.source, x.format) for x in outcomes if x.format is not None]
+    notice = images.otherwise_named(formats, len(formats), written=True)
+    if notice is not None:
+        yield notice
 
 
 def write_report(request: Request, outcomes: list[Outcome]) -> None:
