@@ -16,7 +16,7 @@ from deblurgan_tf.images.headers import MAX_PIXELS, area_of, size_of
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import contents, find, read, read_rgb, size
-from deblurgan_tf.images.writing import encode, write
+from deblurgan_tf.images.writing import encode, profile_of, write
 
 __all__ = [
     "FORMATS",
@@ -31,6 +31,7 @@ __all__ = [
     "decode_rgb",
     "encode",
     "find",
+    "profile_of",
     "read",
     "read_rgb",
     "size",
