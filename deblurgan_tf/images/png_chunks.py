@@ -9,6 +9,7 @@ handed a file without them.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ _FOR_DECODERS = frozenset(
     (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT")
 )
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
+_NAME = re.compile(rb"\w{4}")  # as Pillow takes them; else the file is damaged
 # What the numbers of the pixels mean, with the length of each chunk: code points,
 # sRGB's intent, gamma, primaries, and two of high dynamic range.
 _COLOUR = {
@@ -152,7 +154,7 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
     while position + 8 <= end:
         file.seek(position)
         length, name = struct.unpack(">I4s", file.read(8))
-        if not name.isalpha():
+        if not _NAME.fullmatch(name):
             return
         yield Chunk(name, position + 8, length)
         if name == b"IEND":

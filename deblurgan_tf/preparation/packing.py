@@ -22,8 +22,8 @@ from deblurgan_tf import images
 from deblurgan_tf.data.records import open_shard
 from deblurgan_tf.errors import DataError, PictureError, RunError
 from deblurgan_tf.preparation.data_sets import DataSet
-from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.storage.atomic import move_into_place, write_bytes, write_text
+from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
 
 VERSION = "1.0.0"

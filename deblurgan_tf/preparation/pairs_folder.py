@@ -25,11 +25,11 @@ from deblurgan_tf.preparation.pair_making import (
     scaled_to,
     write_pair,
 )
-from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.preparation.tables import texts_of, write_texts
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.atomic import write_text
 from deblurgan_tf.storage.provenance import OPENCV, versions
+from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
 
 PROTOCOL = "pairs.yaml"
