@@ -23,7 +23,7 @@ from deblurgan_tf.images.listing import (
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import contents, read, read_rgb, size
-from deblurgan_tf.images.writing import encode, write
+from deblurgan_tf.images.writing import encode, profile_of, write
 
 __all__ = [
     "FORMATS",
@@ -44,6 +44,7 @@ __all__ = [
     "left_out",
     "listed",
     "otherwise_named",
+    "profile_of",
     "read",
     "read_rgb",
     "size",
