@@ -11,6 +11,7 @@ from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.decoding import decode, eight_bits
 from deblurgan_tf.images.headers import SIGNATURE, examined, format_of, upright_size
 from deblurgan_tf.images.picture import SUFFIXES, Picture
+from deblurgan_tf.storage.regular import NoRegularFile, open_regular
 
 _BLOCK = 8192  # bytes read at a time for a header
 
@@ -31,7 +32,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     Raises PictureError naming the file when it cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(SIGNATURE)
             # A video of many gigabytes is refused by its first bytes.
             if not format_of(start):
@@ -49,7 +50,7 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     PictureError naming the file when it cannot be opened, and as `size_of`.
     """
     try:
-        with open(path, "rb", buffering=_BLOCK) as file:
+        with open_regular(path, buffering=_BLOCK) as file:
             # Pillow opens only one file at a time. This read fills the buffer before.
             start = file.read(SIGNATURE)
             return examined(
@@ -78,6 +79,8 @@ def find(
 
 
 def _cannot_be_opened(path: str | os.PathLike[str], error: OSError) -> PictureError:
+    if isinstance(error, NoRegularFile):
+        return PictureError(f"{path}: {error.strerror}")
     return PictureError(
         f"{path}: cannot be opened ({error.strerror}); check the name and rights"
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from deblurgan_tf import images, video
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.storage.places import resolved
 
 
 class Job(NamedTuple):
@@ -39,7 +40,7 @@ def gather(
     """
     try:
         jobs = _jobs(_files(inputs, output, listed), output)
-    # A link to itself, a name that is too long, a folder that may not be entered.
+    # A name that is too long, a folder that may not be entered.
     except OSError as error:
         raise UsageError(f"{error}; leave it out") from error
     if not jobs:
@@ -53,28 +54,20 @@ def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
     for source, place in files:
         job = Job(source, output / place)
         other = jobs.setdefault(job.target, job)
-        if _resolved(other.source) != _resolved(source):
+        if resolved(other.source) != resolved(source):
             raise UsageError(
                 f"{other.source} and {source} would both be written to {job.target}; "
                 "give them to two commands with different --output, or give the "
                 "folder that holds them, whose structure is kept"
             )
-    sources = {_resolved(job.source) for job in jobs.values()}
+    sources = {resolved(job.source) for job in jobs.values()}
     for job in jobs.values():
-        if _resolved(job.target) in sources:
+        if resolved(job.target) in sources:
             raise UsageError(
                 f"{job.target} is an input and would be overwritten by a result; "
                 "choose another --output"
             )
     return list(jobs.values())
-
-
-def _resolved(path: Path) -> Path:
-    """`Path.resolve`, which raises RuntimeError for a link to itself before 3.13."""
-    try:
-        return path.resolve()
-    except RuntimeError as error:
-        raise UsageError(f"{path}: a link to itself; leave it out") from error
 
 
 def _files(
@@ -85,7 +78,7 @@ def _files(
     found: the inputs were found by a list or a pattern, not given one by one. What lies
     in the output is then the result of an earlier run, and left out.
     """
-    results = _resolved(output)
+    results = resolved(output)
     found = found and not Path.cwd().is_relative_to(results)
     for text in inputs:
         if text == "-":
@@ -96,12 +89,12 @@ def _files(
         path = Path(text)
         if path.is_dir():
             # Results of an earlier run may lie below the folder that is restored.
-            root = _resolved(path)
+            root = resolved(path)
             below = results != root and results.is_relative_to(root)
             for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
-                if not (below and _resolved(file).is_relative_to(results)):
+                if not (below and resolved(file).is_relative_to(results)):
                     yield file, file.relative_to(path)
-        elif found and _resolved(path).is_relative_to(results):
+        elif found and resolved(path).is_relative_to(results):
             continue
         elif not path.exists() and glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))
