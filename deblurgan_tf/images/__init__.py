@@ -12,7 +12,7 @@ inside a TIFF are not kept. TIFF is written with deflate, whatever its compressi
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.decoding import decode, decode_rgb
-from deblurgan_tf.images.headers import MAX_PIXELS, area_of, size_of
+from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import contents, find, read, read_rgb, size
@@ -31,6 +31,7 @@ __all__ = [
     "decode_rgb",
     "encode",
     "find",
+    "format_of",
     "read",
     "read_rgb",
     "size",

@@ -50,13 +50,12 @@ def _decode(data: bytes, kind: str) -> Picture:
     depth = data[24] if kind == "PNG" else 8
     if png.is_deep(data):
         colour, alpha = png.decode(data)
-        image.info.update(png.late_metadata(file))
     else:
         image.load()
         colour, alpha = _channels(image)
     if alpha is None:
         alpha = _transparent_colour(colour, image, depth)
-    exif = exif_of(image)
+    exif = exif_of(image, file)
     orientation, exif = tags.upright(exif) if exif else (1, None)
     cmyk = image.mode == "CMYK"
     return Picture(

@@ -103,10 +103,7 @@ def upright_size(file: BinaryIO, kind: str) -> tuple[int, int]:
         height, width, orientation = _of_webp(file)
     else:
         image = opened(file, kind)
-        if kind == "PNG":
-            # Past the buffer of a file on the disk: it would hold the pixels as well.
-            image.info.update(png.late_metadata(getattr(file, "raw", file)))
-        exif = exif_of(image)
+        exif = exif_of(image, file)
         height, width = image.height, image.width
         orientation = tags.upright(exif)[0] if exif else 1
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
@@ -172,12 +169,11 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
     return image
 
 
-def exif_of(image: Image.Image) -> bytes | None:
-    """The EXIF block among what Pillow read, or None."""
-    # Older programs put the block into a PNG as text: three lines, then hex digits.
-    text = image.info.get(png.EXIF_AS_TEXT)
-    if "exif" not in image.info and isinstance(text, str):
-        return bytes.fromhex("".join(text.split("\n")[3:]))
+def exif_of(image: Image.Image, file: BinaryIO) -> bytes | None:
+    """The EXIF block of a picture that Pillow opened from `file`, or None."""
+    if image.format == "PNG":
+        # Past the buffer of a file on the disk: it would hold the pixels as well.
+        return png.exif(getattr(file, "raw", file))
     return image.info.get("exif") or None
 
 

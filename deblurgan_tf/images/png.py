@@ -8,6 +8,7 @@ own: a PNG is a few chunks around a deflate stream.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,13 +17,13 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-EXIF_AS_TEXT = "Raw profile type exif"
-"""The key of the text in which older programs store EXIF."""
-
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> the format's number
 _BLOCK = 1 << 22  # bytes filtered and compressed at a time, to bound the memory
 _TEXT = 1 << 20  # bytes: longer texts are no EXIF, which has at most 64 kB
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_EXIF_AS_TEXT = b"Raw profile type exif"  # the key under which older programs store it
+_CHUNK_NAME = re.compile(rb"\w{4}")  # as Pillow takes them; else the file is damaged
 
 
 def is_deep(data: bytes) -> bool:
@@ -30,40 +31,50 @@ def is_deep(data: bytes) -> bool:
     return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
 
 
-def late_metadata(file: BinaryIO) -> dict[str, bytes | str]:
-    """The EXIF that lies behind the pixels, under the keys of Pillow's `Image.info`.
+def exif(file: BinaryIO) -> bytes | None:
+    """The EXIF of a PNG, wherever it lies; sizes and decoded pixels both go by it.
 
-    Pillow gives it only after it has decoded the pixels; here they are skipped. As
-    there, the last one counts, and a damaged rest of the file is no error.
+    The pixels are skipped: Pillow gives what lies behind them only after it has decoded
+    them, and knows other kinds of chunks there. The last chunk of EXIF counts, else the
+    last text that holds EXIF. A damaged rest of the file is no error.
     """
-    found: dict[str, bytes | str] = {}
+    binary: bytes | None = None
+    from_text: bytes | None = None
     end = file.seek(0, io.SEEK_END)
-    behind, position = False, len(_SIGNATURE)
+    position = len(_SIGNATURE)
     while True:
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
-            return found
+            break
         length, name = struct.unpack(">I4s", head)
-        if name == b"IEND" or not name.isalpha():
-            return found
-        behind = behind or name == b"IDAT"
-        if behind and name == b"eXIf":
-            found["exif"] = file.read(min(length, end - file.tell()))
-        elif behind and name in (b"tEXt", b"zTXt") and length <= _TEXT:
-            key, _, text = file.read(length).partition(b"\0")
-            if key == EXIF_AS_TEXT.encode():
-                found[EXIF_AS_TEXT] = _text(text, compressed=name == b"zTXt")
+        if name == b"IEND" or not _CHUNK_NAME.fullmatch(name):
+            break
+        if name == b"eXIf":
+            binary = file.read(min(length, end - file.tell()))
+        elif name in _TEXTS and length <= _TEXT:
+            found = _exif_in_text(name, file.read(length))
+            from_text = from_text if found is None else found
         position += 12 + length
+    return binary or from_text or None
 
 
-def _text(body: bytes, compressed: bool) -> str:
-    if compressed:
-        try:
-            body = zlib.decompressobj().decompress(body[1:], _TEXT)
-        except zlib.error:
-            body = b""
-    return body.decode("latin-1")
+def _exif_in_text(name: bytes, body: bytes) -> bytes | None:
+    """The EXIF that a chunk of text holds: a few lines, then its bytes in hex."""
+    key, _, text = body.partition(b"\0")
+    if key != _EXIF_AS_TEXT:
+        return None
+    try:
+        compressed = name == b"zTXt"
+        if name == b"iTXt":  # flag, method, language, translated key, text
+            compressed = text[0] == 1
+            text = text[1:2] + text[2:].split(b"\0", 2)[2]
+            text = text if compressed else text[1:]
+        if compressed:
+            text = zlib.decompressobj().decompress(text[1:], _TEXT)
+        return bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:]))
+    except (ValueError, IndexError, zlib.error):
+        return None  # a text of this name that holds none
 
 
 def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
