@@ -70,8 +70,8 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.budget.close()
-        for _, decoding in self.ahead:
-            decoding.cancel()
+        for waiting in self.ahead:
+            waiting[1].cancel()
         self.decoder.end()  # not waited for: reading may hang
         self.encoder.shutdown(cancel_futures=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
 NO_FILE = "is no regular file but a pipe, socket or device; save its content as a file"
 # A pipe that nobody writes to would wait in `open` for ever, and a thread that waits
@@ -20,12 +20,15 @@ class NoRegularFile(OSError):
         super().__init__(errno.EINVAL, NO_FILE, os.fspath(path))
 
 
-def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BufferedReader:
     """`open(path, "rb")` for regular files alone; it never waits for a writer.
+
+    buffering: bytes that are read at a time, 2 at least.
 
     Raises OSError as `open`, and NoRegularFile.
     """
-    file = open(path, "rb", buffering=buffering, opener=_opener)  # noqa: SIM115
+    file = open(path, "rb", buffering, opener=_opener)  # noqa: SIM115
+    assert isinstance(file, BufferedReader)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise NoRegularFile(path)

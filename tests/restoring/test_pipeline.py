@@ -73,10 +73,9 @@ def test_a_read_that_hangs_does_not_keep_the_pipeline_from_ending(
     monkeypatch.setattr(images, "contents", contents)
     try:
         # As a signal does, which raises in the main thread.
-        with pytest.raises(SystemExit), Pipeline([Job(source, tmp_path / "b.png")]):
-            hangs.wait(5)
-            raise SystemExit(143)
-        assert not release.is_set()
+        with Pipeline([Job(source, tmp_path / "b.png")]):
+            assert hangs.wait(5)
+        # Left, as after a signal, while the thread still hangs; it holds up no exit.
         workers = [t for t in threading.enumerate() if t.name == "decode"]
         assert workers and all(worker.daemon for worker in workers)
     finally:
