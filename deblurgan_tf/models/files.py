@@ -14,6 +14,7 @@ import keras
 
 from deblurgan_tf.errors import ModelError
 from deblurgan_tf.models.unrolled import count_levels, counterpart
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.resources import resource
 
 PICTURES = (None, None, None, 3)
@@ -51,6 +52,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return file
     if path.is_file():
         return path
+    if is_special(path):
+        raise ModelError(f"model {text}: {NO_FILE}")
     what = "is no shipped model, run or file" if bare else "does not exist"
     raise ModelError(
         f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'}). Train "

@@ -29,6 +29,7 @@ from deblurgan_tf.preparation.tables import texts_of, write_texts
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.atomic import write_text
 from deblurgan_tf.storage.names import composed
+from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.provenance import OPENCV, versions
 from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
@@ -80,10 +81,10 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
                 f"{other.source} and {sharp.source} would both become {name}.png; "
                 "rename one, or give them to two commands with different --output"
             )
-    sources = {sharp.source.resolve() for sharp in found.values()}
+    sources = {resolved(sharp.source) for sharp in found.values()}
     for sharp in found.values():
         for target in place(pairs, sharp.name):
-            if target.resolve() in sources:
+            if resolved(target) in sources:
                 raise DataError(
                     f"{target} is an input and would be overwritten by a result; "
                     "choose another --output"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from deblurgan_tf import images, video
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.storage.places import resolved
 
 
 class Job(NamedTuple):
@@ -41,7 +42,7 @@ def gather(
     passed_over: list[Path] = []
     try:
         jobs = _jobs(_files(inputs, output, listed, passed_over), output)
-    # A link to itself, a name that is too long, a folder that may not be entered.
+    # A name that is too long, a folder that may not be entered.
     except OSError as error:
         raise UsageError(f"{error}; leave it out") from error
     notice = images.left_out(passed_over)
@@ -58,28 +59,20 @@ def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
     for source, place in files:
         job = Job(source, output / place)
         other = jobs.setdefault(job.target, job)
-        if _resolved(other.source) != _resolved(source):
+        if resolved(other.source) != resolved(source):
             raise UsageError(
                 f"{other.source} and {source} would both be written to {job.target}; "
                 "give them to two commands with different --output, or give the "
                 "folder that holds them, whose structure is kept"
             )
-    sources = {_resolved(job.source) for job in jobs.values()}
+    sources = {resolved(job.source) for job in jobs.values()}
     for job in jobs.values():
-        if _resolved(job.target) in sources:
+        if resolved(job.target) in sources:
             raise UsageError(
                 f"{job.target} is an input and would be overwritten by a result; "
                 "choose another --output"
             )
     return list(jobs.values())
-
-
-def _resolved(path: Path) -> Path:
-    """`Path.resolve`, which raises RuntimeError for a link to itself before 3.13."""
-    try:
-        return path.resolve()
-    except RuntimeError as error:
-        raise UsageError(f"{path}: a link to itself; leave it out") from error
 
 
 def _files(
@@ -95,7 +88,7 @@ def _files(
     found: the inputs were found by a list or a pattern, not given one by one. What lies
     in the output is then the result of an earlier run, and left out.
     """
-    results = _resolved(output)
+    results = resolved(output)
     found = found and not Path.cwd().is_relative_to(results)
     for text in inputs:
         if text == "-":
@@ -106,7 +99,7 @@ def _files(
         path = Path(text)
         if path.is_dir():
             yield from _files_of_folder(path, results, passed_over)
-        elif found and _resolved(path).is_relative_to(results):
+        elif found and resolved(path).is_relative_to(results):
             continue
         elif not path.exists() and glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))
@@ -122,11 +115,11 @@ def _files_of_folder(
     folder: Path, results: Path, passed_over: list[Path]
 ) -> Iterator[tuple[Path, Path]]:
     """Yields as `_files`; results of an earlier run may lie below the folder."""
-    root = _resolved(folder)
+    root = resolved(folder)
     below = results != root and results.is_relative_to(root)
 
     def is_result(file: Path) -> bool:
-        return below and _resolved(file).is_relative_to(results)
+        return below and resolved(file).is_relative_to(results)
 
     there = images.listed(folder, images.SUFFIXES | video.SUFFIXES)
     passed_over += [file for file in there.passed_over if not is_result(file)]

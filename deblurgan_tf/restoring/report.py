@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.outcomes import Outcome
 from deblurgan_tf.restoring.requests import Request
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.json_files import write_json
 
 
 def plate_lines(outcome: Outcome) -> Iterator[str]:
@@ -59,9 +58,8 @@ def write_report(request: Request, outcomes: list[Outcome]) -> None:
         return
     lines = sorted((outcome.as_dict() for outcome in outcomes), key=_input_of)
     report = {"model": request.model, **request.options, "inputs": lines}
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     try:
-        write_text(request.report, text)
+        write_json(request.report, report)
     except OSError as error:
         raise WorkFailed(
             f"--report {request.report}: cannot be written ({error.strerror}); the "
