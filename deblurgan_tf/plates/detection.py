@@ -24,8 +24,8 @@ from deblurgan_tf.plates.boxes import (
     merge_rows,
     two_rows,
 )
-from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.plates.texts import plate_like, plate_text
+from deblurgan_tf.storage.installation import install_command
 
 # The photo is scaled so that its longer side has each of these lengths, in pixels. A
 # blurred plate is sharper in a small copy; small plates are found in a large one. LARGE
