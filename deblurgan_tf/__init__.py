@@ -22,6 +22,8 @@ The commands are listed by `python -m deblurgan_tf`.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
     from deblurgan_tf.restoring.video import restore_video
 
 __version__ = "1.0.0.dev0"
+
+# Keras chooses its backend when it is imported, by keras.json and this variable. The
+# networks are TensorFlow's. Where Keras is there already, `keras_settings` checks it.
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
 __all__ = ["__version__", "images", "load", "restore_plates", "restore_video"]
 
 _MODULES = {

@@ -11,6 +11,7 @@ from deblurgan_tf.evaluation import methods
 from deblurgan_tf.evaluation.kernel_files import read_kernel, support
 from deblurgan_tf.evaluation.pairs import Pair, stem
 from deblurgan_tf.evaluation.tasks import Settings, Task
+from deblurgan_tf.storage.names import composed
 
 
 def methods_named(text: str | None) -> list[str]:
@@ -123,7 +124,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     """{name without suffix: file}; other programs may write another format."""
     files: dict[str, Path] = {}
     for file in images.find(folder):
-        name = stem(file.relative_to(folder).as_posix())
+        name = composed(stem(file.relative_to(folder).as_posix()))
         if name in files:
             raise UsageError(
                 f"{files[name]} and {file} are both named {name}; remove one"

@@ -24,6 +24,7 @@ from deblurgan_tf.plates.boxes import (
     merge_rows,
     two_rows,
 )
+from deblurgan_tf.plates.texts import plate_like, plate_text
 from deblurgan_tf.storage.installation import install_command
 
 # The photo is scaled so that its longer side has each of these lengths, in pixels. A
@@ -41,14 +42,16 @@ PLATE_ASPECT = (1.8, 8.0)  # of a plate with one row
 HEIGHT = 0.8  # height of a plate with one row over that of the detector's box
 MIN_WIDTH = 16  # pixels of the photo: narrower plates cannot be read
 LEGIBLE = 0.8  # from this confidence on, the text decides whether it is a plate
-TEXT_LENGTH = (3, 10)  # characters of a plate's text
 TWO_LINE_CROP = 2.5  # width over height below which a crop may hold two rows of text
 LEAST_SIDE = 32  # pixels: the smallest side that the detector takes
 LONGEST_LINE = 12  # width over height of a crop that is read as a line, at most
 
 
 class Reading(NamedTuple):
-    """Text of A-Z and 0-9 (empty if there is none) and its confidence in [0, 1]."""
+    """A text, as `texts.plate_text` gives it, and its confidence in [0, 1].
+
+    The text is empty, and the confidence 0, where no letter or digit was read.
+    """
 
     text: str
     confidence: float
@@ -102,20 +105,6 @@ def read_plate(pixels: np.ndarray) -> Reading:
     parts = [_recognise(line) for line in lines]
     return Reading(
         "".join(part.text for part in parts), min(part.confidence for part in parts)
-    )
-
-
-def plate_text(text: str) -> str:
-    """A text in capitals, with A-Z and 0-9 only; other characters are dropped."""
-    return "".join(
-        letter for letter in text.upper() if letter.isascii() and letter.isalnum()
-    )
-
-
-def plate_like(text: str) -> bool:
-    """Whether a text of A-Z and 0-9 may be a plate's: by its length and a digit."""
-    return TEXT_LENGTH[0] <= len(text) <= TEXT_LENGTH[1] and any(
-        letter.isdigit() for letter in text
     )
 
 

@@ -1,14 +1,16 @@
 """Restore videos frame by frame; everything else in the file stays as it was.
 
 `restore_video` decodes a video, calls a function with every frame, and encodes what it
-returns with the same codec where there is an encoder. Size, frame rate, time stamps
-(also at variable rates), rotation, colour tags and chapters stay; audio, subtitle and
-other video tracks are copied packet by packet. Needs the extra `video` (PyAV), which is
+returns with the same codec where there is an encoder. Size, shape of the pixels, frame
+rate, time stamps (also at variable rates), rotation, colour tags and chapters stay, and
+alpha and chroma where the encoder has them; audio, subtitle and other video tracks are
+copied packet by packet. Needs the extra `video` (PyAV), which is
 imported with the first video.
 
 What changes: the restored track is compressed anew, at a high quality, with 8 bits per
-channel in between; interlaced video is written as progressive frames; data tracks (the
-positions of a camera, for example) are left out and listed in `VideoReport.left_out`.
+channel in between. What cannot be kept is left out and listed in
+`VideoReport.left_out`: data tracks (the positions of a camera, for example), closed
+captions, HDR metadata, interlacing, an alpha channel that the encoder does not take.
 """
 
 from __future__ import annotations

@@ -142,6 +142,7 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
 
     from deblurgan_tf.web import pictures, style
     from deblurgan_tf.web.inside import InsideOnly
+    from deblurgan_tf.web.uploads import OwnUploads
 
     try:
         page.launch(
@@ -158,7 +159,7 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
             max_file_size=pictures.MAX_BYTES,
             theme=style.theme(),
             css=style.CSS,
-            app_kwargs={"middleware": [Middleware(InsideOnly)]},
+            app_kwargs={"middleware": [Middleware(InsideOnly), Middleware(OwnUploads)]},
         )
     except OSError as error:
         raise UsageError(f"--port {port}: {error}") from error
