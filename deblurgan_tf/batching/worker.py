@@ -19,7 +19,7 @@ from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, open_place
 from deblurgan_tf.errors import DataError
-from deblurgan_tf.restoring.pipeline import check_name
+from deblurgan_tf.restoring.pipeline import check_format
 
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
@@ -206,7 +206,7 @@ def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
 
 
 def _check_file(name: str, picture: images.Picture) -> None:
-    check_name(Path(name), picture)
+    check_format(Path(name), picture)
 
 
 def _with_bytes(

@@ -109,7 +109,7 @@ class Pipeline:
         begun = time.perf_counter()
         try:
             picture = images.decode(data, str(job.source))
-            check_name(job.source, picture)
+            check_format(job.source, picture)
         except BaseException:
             self.budget.give(area)
             raise
@@ -157,21 +157,12 @@ class Pipeline:
         return outcome
 
 
-def check_name(path: Path, picture: images.Picture) -> None:
-    """Raises PictureError where the result could not keep both format and name.
+def check_format(path: Path, picture: images.Picture) -> None:
+    """Raises PictureError for a picture that is read and could not be written.
 
-    A PNG called .jpg cannot: a result of another name would break scripts, and the
-    name of a result in another format would be wrong.
+    The name counts for nothing: a PNG called .jpg becomes a PNG called .jpg.
     """
-    ending = path.suffix.lower()
-    if images.FORMATS.get(ending) == picture.format:
-        return
-    fitting = [end for end, kind in images.FORMATS.items() if kind == picture.format]
-    if not fitting:
+    if picture.format not in images.FORMATS.values():
         raise PictureError(
             f"{path}: {picture.format} can be read but not written; convert it to PNG"
         )
-    raise PictureError(
-        f"{path}: is a {picture.format} by its content, but its name does not end in "
-        f"{' or '.join(fitting)}; rename it to {path.stem}{fitting[0]}"
-    )

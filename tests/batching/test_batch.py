@@ -484,7 +484,10 @@ def test_a_worker_commits_what_became_of_each(tmp_path, model, store):
     assert line["output_sha256"] == hashlib.sha256(store.read("a.png")).hexdigest()
     assert line["output"] == "a.png" and line["error"] is None
     assert line["size"] == len(good) and line["seconds"] > 0
-    message = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
+    # A file's name does not count: a PNG called .jpg becomes one.
+    assert rows["c.jpg"]["status"] == "restored"
+    assert images.decode(store.read("c.jpg"), "c.jpg").format == "PNG"
+    message = {"b.png": "damaged", "d.png": "is empty"}
     for name, why in message.items():
         assert rows[name]["status"] == "failed" and rows[name]["output"] is None
         assert (
