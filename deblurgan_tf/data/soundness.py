@@ -66,7 +66,7 @@ class Checked:
                 known = self.known[_key(file)]
                 sizes[file] = (known.height, known.width)
         if problems:
-            _tell(list(problems.values()), len(found))
+            tell_left_out(list(problems.values()), len(found))
         _say_otherwise_named(
             [(file, self.known[_key(file)].format) for file in sizes], len(found)
         )
@@ -133,7 +133,11 @@ def _key(file: Path) -> str:
     return os.path.abspath(file)
 
 
-def _tell(problems: list[str], count: int) -> None:
+def tell_left_out(problems: list[str], count: int) -> None:
+    """Warns once of the pictures that cannot be read; there are `count` in all.
+
+    Raises DataError where none is left.
+    """
     listed = "\n".join(sorted(problems))
     what = f"{len(problems):,} of {count:,} pictures cannot be read"
     if len(problems) == count:

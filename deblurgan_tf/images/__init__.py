@@ -11,7 +11,8 @@ inside a TIFF are not kept. TIFF is written with deflate, whatever its compressi
 """
 
 from deblurgan_tf.errors import PictureError
-from deblurgan_tf.images.decoding import decode, decode_rgb
+from deblurgan_tf.images.checks import check_pixels
+from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size
 from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
 from deblurgan_tf.images.listing import (
     Listing,
@@ -34,9 +35,11 @@ __all__ = [
     "Picture",
     "PictureError",
     "area_of",
+    "check_pixels",
     "contents",
     "decode",
     "decode_rgb",
+    "decode_size",
     "encode",
     "find",
     "format_of",

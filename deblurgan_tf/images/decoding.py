@@ -39,6 +39,15 @@ def decode_rgb(data: bytes, name: str) -> np.ndarray:
     return eight_bits(decode(data, name).pixels)
 
 
+def decode_size(data: bytes, name: str) -> tuple[int, int]:
+    """(height, width), as `size_of` gives it, of a picture whose pixels are sound.
+
+    Raises what `decode` raises.
+    """
+    height, width = decode(data, name).pixels.shape[:2]
+    return height, width
+
+
 def eight_bits(pixels: np.ndarray) -> np.ndarray:
     """uint8 or uint16 pixels -> uint8, rounded."""
     if pixels.dtype == np.uint8:

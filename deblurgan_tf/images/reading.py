@@ -10,6 +10,7 @@ from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.decoding import decode, eight_bits
 from deblurgan_tf.images.headers import SIGNATURE, examined, format_of, upright_size
 from deblurgan_tf.images.picture import Picture
+from deblurgan_tf.storage.regular import NoRegularFile, open_regular
 
 _BLOCK = 8192  # bytes read at a time for a header
 
@@ -30,7 +31,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     Raises PictureError naming the file when it cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(SIGNATURE)
             # A video of many gigabytes is refused by its first bytes.
             if not format_of(start):
@@ -48,7 +49,7 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     PictureError naming the file when it cannot be opened, and as `size_of`.
     """
     try:
-        with open(path, "rb", buffering=_BLOCK) as file:
+        with open_regular(path, buffering=_BLOCK) as file:
             # Pillow opens only one file at a time. This read fills the buffer before.
             start = file.read(SIGNATURE)
             return examined(
@@ -59,6 +60,8 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def _cannot_be_opened(path: str | os.PathLike[str], error: OSError) -> PictureError:
+    if isinstance(error, NoRegularFile):
+        return PictureError(f"{path}: {error.strerror}")
     return PictureError(
         f"{path}: cannot be opened ({error.strerror}); check the name and rights"
     )
