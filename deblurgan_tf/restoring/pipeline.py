@@ -20,7 +20,6 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -124,6 +123,7 @@ class Pipeline:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
         outcome.size, outcome.format = picture.pixels.shape[:2], picture.format
+        outcome.notices = picture.notices
         begun = time.perf_counter()
         failure = None
         try:
@@ -160,12 +160,9 @@ class Pipeline:
         return outcome
 
 
-def check_format(path: Path, picture: images.Picture) -> None:
-    """Raises PictureError for a picture that is read and could not be written.
-
-    The name counts for nothing: a PNG called .jpg becomes a PNG called .jpg.
-    """
+def check_format(name: object, picture: images.Picture) -> None:
+    """Raises PictureError for a picture whose format can be read but not written."""
     if picture.format not in images.FORMATS.values():
         raise PictureError(
-            f"{path}: {picture.format} can be read but not written; convert it to PNG"
+            f"{name}: {picture.format} can be read but not written; convert it to PNG"
         )
