@@ -225,7 +225,8 @@ def test_a_run_leaves_all_that_describes_it(straight):
         "samples/step-00000006.png",
     }
     for name in ("generator.keras", "loss.png", "progress.png", "log.jsonl"):
-        assert str(run / name) in straight.text
+        assert f"  {run / name}  " in straight.text
+    assert f"--model {run} --output restored_by_{run.name}\n" in straight.text
     assert "validation PSNR" in straight.text
     assert steps_of(run) == steps_of(run, "psnr") == [2, 4, 6]
     last = [record for record in runs.read_log(run) if "generator" in record][-1]

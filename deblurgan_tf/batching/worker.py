@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from deblurgan_tf.batching import columns, manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, open_place
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.restoring.pipeline import check_format
 
@@ -184,6 +185,7 @@ def _mark(name: str, attempt: int) -> str:
 def _restorer(model: bytes, task: Task) -> Restorer:
     # Before TensorFlow's first operation: threads are fixed by then.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
     import tensorflow as tf
 
     from deblurgan_tf.devices import prepare_devices

@@ -17,7 +17,7 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
-from deblurgan_tf.plates.detection import plate_text
+from deblurgan_tf.plates.texts import plate_text
 from deblurgan_tf.storage.csv_tables import read_rows
 from deblurgan_tf.storage.names import by_name, composed
 
@@ -138,8 +138,8 @@ def _texts(file: Path) -> dict[str, str]:
         text = plate_text(row["text"])
         if not text:
             raise DataError(
-                f"{file}, line {line}: the text {row['text']!r} has no A-Z or 0-9; "
-                "write the text of the plate, or remove the line"
+                f"{file}, line {line}: the text {row['text']!r} has no letter or "
+                "digit; write the text of the plate, or remove the line"
             )
         texts[name] = text
     return texts

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import DataError, UsageError
+from deblurgan_tf.errors import DataError, UsageError, did_you_mean
 from deblurgan_tf.evaluation import methods
 from deblurgan_tf.evaluation.kernel_files import read_kernel, support
 from deblurgan_tf.evaluation.pairs import Pair, stem
@@ -25,7 +25,7 @@ def methods_named(text: str | None) -> list[str]:
     if wrong:
         raise UsageError(
             f"--methods: there is no {', '.join(map(repr, wrong))}; there are "
-            f"{', '.join(methods.NAMES)}"
+            f"{', '.join(methods.NAMES)}{did_you_mean(wrong[0], methods.NAMES)}"
         )
     return [name for name in methods.NAMES if name in names]
 

@@ -58,8 +58,12 @@ class Restoration:
         ]
         return restored
 
-    def video(self, job: Job, on_part: Callable[[float], object]) -> Outcome:
-        """Restores a video frame by frame; an error of any kind is in the outcome."""
+    def video(self, job: Job, on_part: Callable[[float, str], object]) -> Outcome:
+        """Restores a video frame by frame; an error of any kind is in the outcome.
+
+        on_part: called with the part that is done, in [0, 1], and the frame in words.
+        The part stays 0 where the file does not say how many frames it has.
+        """
         outcome = Outcome(job)
         begun = time.perf_counter()
         seen: list[dict[str, Any]] = []
@@ -76,7 +80,9 @@ class Restoration:
             nonlocal number
             number = done
             if total:
-                on_part(min(done / total, 1.0))
+                on_part(min(done / total, 1.0), f"frame {done}/{max(total, done)}")
+            else:
+                on_part(0.0, f"frame {done}")
 
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Any
 from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.regular import NO_FILE, is_special
@@ -90,7 +91,7 @@ def check_ocr(option: str = "--box") -> None:
     if importlib.util.find_spec("rapidocr") is None:
         raise MissingExtra(
             "finding and reading plates needs the extra ocr; install it with "
-            f"pip install 'deblurgan_tf[ocr]', or give the places with {option}"
+            f"{install_command('ocr')}, or give the places with {option}"
         )
 
 

@@ -33,8 +33,8 @@ NO_PLATE = (
     "write its place as x,y,w,h."
 )
 NO_OCR = (
-    "Finding and reading plates needs the extra ocr on the server: "
-    "pip install 'deblurgan_tf[ocr]'."
+    "Finding and reading plates needs the extra ocr on the server; its terminal says "
+    "how to install it."
 )
 
 

@@ -89,6 +89,8 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
     np.save(kernels / "04.npy", np.full((3, 3), 0.1))
     (kernels / "05.npy").write_bytes(b"no array")
     (kernels / "06.npy").unlink()
+    other = train / "blurred/07.png"
+    Image.open(other).save(other, "BMP")
     np.save(kernels / "gone.npy", np.ones((1, 1)))
     shutil.copy(sharp / "08.png", sharp / "07.png")
     again = np.clip(images.read_rgb(sharp / "10.png") * 0.9 + 9, 0, 255)
@@ -112,6 +114,7 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
         ("bad kernel", "train/kernels/04.npy"),
         ("bad kernel", "train/kernels/05.npy"),
         ("no kernel", "train/sharp/06.png"),
+        ("other format", "train/blurred/07.png"),
         ("duplicate", "train/sharp/08.png"),
         ("near duplicate", "train/sharp/10.png"),
         ("not sharp", "train/sharp/11.png"),
