@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from deblurgan_tf.batching import (
 )
 from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import Task
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import console, counting_bar, say
 from deblurgan_tf.errors import DataError, UsageError
 
@@ -67,7 +67,7 @@ def run(job: Job) -> Counter[str]:
     check_apart(inputs, output)
     with locks.locked(output) as check_lock:
         listed, parquet = _listed(job, inputs)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+        import_tensorflow()
         from deblurgan_tf.models import files as model_files
 
         model = model_files.find(job.model).read_bytes()

@@ -15,6 +15,7 @@ from deblurgan_tf import images
 from deblurgan_tf.batching import manifest, settings
 from deblurgan_tf.batching.stores import WORK, Place
 from deblurgan_tf.errors import DataError
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 
 SCHEMA = pa.schema(
     [
@@ -71,6 +72,8 @@ def _of_disk(path: Path) -> dict[str, Any]:
         status = path.stat()
     except OSError as error:
         return known | {"error": f"cannot be opened ({error.strerror}); check it"}
+    if is_special(path):  # a pipe would be waited at for ever
+        return known | {"error": NO_FILE}
     known |= {
         "size": status.st_size,
         "mtime": status.st_mtime_ns // 1000,

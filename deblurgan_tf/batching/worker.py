@@ -18,6 +18,7 @@ from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, open_place
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.restoring.pipeline import check_name
 
@@ -176,6 +177,7 @@ def _mark(name: str, attempt: int) -> str:
 def _restorer(model: bytes, task: Task) -> Restorer:
     # Before TensorFlow's first operation: threads are fixed by then.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
     import tensorflow as tf
 
     from deblurgan_tf.devices import prepare_devices

@@ -7,6 +7,7 @@ from typing import Any
 
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.evaluation.summary import COMPARED, RATES, WON
+from deblurgan_tf.storage.names import printable
 
 HEADINGS = {
     "psnr": "PSNR, dB",
@@ -101,9 +102,7 @@ def markdown(found: dict[str, Any]) -> str:
     )
     if failures:
         parts += ["## Failed\n", failures]
-    text = "\n".join(parts)
-    # A file's name may hold bytes that are not UTF-8.
-    return text.encode(errors="surrogateescape").decode(errors="replace")
+    return printable("\n".join(parts))
 
 
 def _table(

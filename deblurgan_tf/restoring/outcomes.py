@@ -19,6 +19,8 @@ class Outcome:
     """"restored", "skipped" (its result was there before) or "failed"."""
     size: tuple[int, int] | None = None
     """Height and width of the upright picture, pixels."""
+    format: str | None = None
+    """The format of a picture by its content, as `images.FORMATS` names it."""
     seconds: float = 0.0
     """Time to decode, restore and encode it."""
     error: str | None = None

@@ -16,6 +16,7 @@ from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
 from deblurgan_tf.restoring.video import restore_video
+from deblurgan_tf.storage.names import with_ending
 
 if TYPE_CHECKING:  # they import TensorFlow and the OCR's needs, which take seconds
     from deblurgan_tf.inference.restorer import Restorer
@@ -123,7 +124,7 @@ class Restoration:
             folder.mkdir(parents=True, exist_ok=True)
             pair = {}
             for when, pixels in (("before", plate.before), ("after", plate.after)):
-                path = folder / f"{below.name}-{number}-{when}.png"
+                path = folder / with_ending(below.name, f"-{number}-{when}.png")
                 images.write(path, images.Picture(pixels, format="PNG"))
                 pair[f"crop_{when}"] = str(path)
             files.append(pair)

@@ -27,6 +27,7 @@ import numpy as np
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
@@ -53,14 +54,14 @@ class Pipeline:
     """Decodes the pictures of the jobs from the start; `outcomes` does the rest.
 
     A context manager. Leaving it, also early, stops the threads; every file on the disk
-    is then whole.
+    is then whole. The one that decodes ends after its picture, unwaited for.
     """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = deque(jobs)
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
         self.budget = Budget(PIXELS_IN_MEMORY)
-        self.decoder = ThreadPoolExecutor(1, "decode")
+        self.decoder = Background(self._load, "decode")
         self.encoder = ThreadPoolExecutor(2, "encode")
         self._decode_ahead()
 
@@ -69,7 +70,9 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.budget.close()
-        self.decoder.shutdown(cancel_futures=True)
+        for waiting in self.ahead:
+            waiting[1].cancel()
+        self.decoder.end()  # not waited for: reading may hang
         self.encoder.shutdown(cancel_futures=True)
 
     def outcomes(self, restore: Restore) -> Iterator[Outcome]:
@@ -99,7 +102,7 @@ class Pipeline:
     def _decode_ahead(self) -> None:
         while self.jobs and len(self.ahead) < WAITING:
             job = self.jobs.popleft()
-            self.ahead.append((Outcome(job), self.decoder.submit(self._load, job)))
+            self.ahead.append((Outcome(job), self.decoder.call(job)))
 
     def _load(self, job: Job) -> _Loaded:
         """Decodes a picture, in the decoder's thread, once the budget has room."""
@@ -120,7 +123,7 @@ class Pipeline:
     ) -> Future[Outcome]:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
-        outcome.size = picture.pixels.shape[:2]
+        outcome.size, outcome.format = picture.pixels.shape[:2], picture.format
         begun = time.perf_counter()
         failure = None
         try:

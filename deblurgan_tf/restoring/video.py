@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from deblurgan_tf.errors import VideoError
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.video.report import VideoReport
 
 
@@ -57,17 +58,22 @@ def restore_video(
         VideoError: PyAV is missing, the source is not a video, is damaged beyond
             reading or ends early, or the target cannot hold it; the message names the
             file.
+        TypeError: `restore` is no function.
 
     Examples:
         >>> restorer = deblurgan_tf.load("photos")
         >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
     """
+    if not callable(restore):
+        raise TypeError(
+            "restore must be a function of pixels, for example "
+            f"deblurgan_tf.load().restore, not {restore!r}"
+        )
     try:
         import av  # noqa: F401
     except ImportError:
         raise VideoError(
-            f"{source}: videos need PyAV; install it with "
-            "pip install 'deblurgan_tf[video]'"
+            f"{source}: videos need PyAV; install it with {install_command('video')}"
         ) from None
     from deblurgan_tf.restoring.video_pass import restore_file
 

@@ -49,6 +49,7 @@ from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import ATTEMPTS, Task, Worker
 from deblurgan_tf.errors import DataError, RunError
 from deblurgan_tf.inference.restorer import load
+from deblurgan_tf.storage.installation import install_command
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = {"precision": "float32", "tta": False, "tile": None}
@@ -764,7 +765,7 @@ def test_the_missing_extra_is_named_with_its_command(monkeypatch, tmp_path):
     )
     code, output = said(tmp_path, tmp_path / "out")
     assert code == 2
-    assert "pip install 'deblurgan_tf[ray]'" in output
+    assert install_command("ray") in output
 
 
 @pytest.fixture
@@ -783,6 +784,8 @@ def with_extra(monkeypatch):
         (["in", "tables", "out"], "is a Parquet data set, and in holds picture files"),
         (["tables/x.parquet", "out"], "has no column path"),
         (["in", "full"], "full: is not empty and holds no batch.json"),
+        (["in", "--output", "full"], "full: is not empty and holds no batch.json"),
+        (["in"], "in: is the only place; name the folder of the results with --output"),
     ],
 )
 def test_what_cannot_be_begun_is_refused(
