@@ -14,13 +14,8 @@ from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.checks import check_pixels
 from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size
 from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
-from deblurgan_tf.images.listing import (
-    Listing,
-    find,
-    left_out,
-    listed,
-    otherwise_named,
-)
+from deblurgan_tf.images.listing import Listing, find, listed, passed_over
+from deblurgan_tf.images.notices import alike, left_out, otherwise_named
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import contents, read, read_rgb, size
@@ -34,6 +29,7 @@ __all__ = [
     "Listing",
     "Picture",
     "PictureError",
+    "alike",
     "area_of",
     "check_pixels",
     "contents",
@@ -46,6 +42,7 @@ __all__ = [
     "left_out",
     "listed",
     "otherwise_named",
+    "passed_over",
     "profile_of",
     "read",
     "read_rgb",

@@ -35,17 +35,22 @@ def plate_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs were restored, skipped and failed; names that do not fit."""
+    """How many inputs were restored, skipped and failed, after notices about files."""
+    yield from images.alike((each.job.source, each.notices) for each in outcomes)
+    formats = [
+        (each.job.source, each.format)
+        for each in outcomes
+        if each.format is not None and each.status != "failed"
+    ]
+    notice = images.otherwise_named(formats, len(formats), written=True)
+    if notice is not None:
+        yield notice
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
     yield f"{parts}; results in {output}"
     if counts["skipped"]:
         yield "skipped inputs have a result already; --overwrite restores them again"
-    formats = [(x.job.source, x.format) for x in outcomes if x.format is not None]
-    notice = images.otherwise_named(formats, len(formats), written=True)
-    if notice is not None:
-        yield notice
 
 
 def write_report(request: Request, outcomes: list[Outcome]) -> None:
