@@ -119,6 +119,14 @@ def plate_like(text: str) -> bool:
     )
 
 
+def means_something(text: str) -> bool:
+    """Whether a reading may be all of a plate: one letter of it says nothing.
+
+    Unlike `plate_like` it needs no digit: there are plates of letters alone.
+    """
+    return TEXT_LENGTH[0] <= len(text) <= TEXT_LENGTH[1]
+
+
 def _rows(pixels: np.ndarray, scale: float) -> list[FoundPlate]:
     """Rows of text with the shape of a plate's row, in the picture at this scale.
 

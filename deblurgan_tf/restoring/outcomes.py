@@ -9,6 +9,9 @@ from typing import Any
 from deblurgan_tf.errors import UserError
 from deblurgan_tf.restoring.inputs import Job
 
+NO_PLATE = "no plate found"
+HARDLY_CHANGED = "hardly changed"
+
 
 @dataclass
 class Outcome:
@@ -16,9 +19,15 @@ class Outcome:
 
     job: Job
     status: str = "failed"
-    """"restored", "skipped" (its result was there before) or "failed"."""
+    """"restored", "unchanged", "skipped" (its result was there before) or "failed"."""
+    why: str | None = None
+    """Why it is unchanged, or what speaks against the result that is there."""
+    wrong: bool = False
+    """The result that is there is known to be another one than is asked for."""
+    model: str | None = None
+    """The name of the model that made the result."""
     size: tuple[int, int] | None = None
-    """Height and width of the upright picture, pixels."""
+    """Width and height of the upright picture, pixels."""
     seconds: float = 0.0
     """Time to decode, restore and encode it."""
     error: str | None = None
@@ -34,6 +43,8 @@ class Outcome:
             "input": str(self.job.source),
             "output": None if self.status == "failed" else str(self.job.target),
             "status": self.status,
+            "why": self.why,
+            "model": self.model,
             "size": None if self.size is None else list(self.size),
             "seconds": round(self.seconds, 3),
             "error": self.error,

@@ -8,38 +8,60 @@ from pathlib import Path
 from typing import Any
 
 from deblurgan_tf.errors import WorkFailed
-from deblurgan_tf.restoring.outcomes import Outcome
+from deblurgan_tf.restoring.outcomes import HARDLY_CHANGED, NO_PLATE, Outcome
 from deblurgan_tf.restoring.requests import Request
 from deblurgan_tf.storage.json_files import write_json
 
 
-def plate_lines(outcome: Outcome) -> Iterator[str]:
-    """A line for each plate of a restored picture, or one that says there is none."""
-    if outcome.job.is_video or "plates" not in outcome.extra:
-        return
-    found = outcome.extra["plates"]
-    if not found:
-        yield f"{outcome.job.source}: no plate found; --box x,y,w,h names the place"
-    for plate in found:
-        place = ",".join(map(str, plate["box"]))
-        text = ""
-        if "text_after" in plate:
-            text = (
-                f": read {plate['text_before'] or 'nothing'} "
-                f"({plate['confidence_before']:.2f}) before, "
-                f"{plate['text_after'] or 'nothing'} "
-                f"({plate['confidence_after']:.2f}) after"
-            )
-        yield f"{outcome.job.source}: plate at {place}{text}"
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """What is said of one input: its plates, and why it is unchanged."""
+    source = outcome.job.source
+    if not outcome.job.is_video:
+        for plate in outcome.extra.get("plates", ()):
+            place = ",".join(map(str, plate["box"]))
+            text = ""
+            if "text_after" in plate:
+                before, after = _reading(plate, "before"), _reading(plate, "after")
+                text = f": read {before} before, {after} after"
+            yield f"{source}: plate at {place}{text}"
+    if outcome.status == "unchanged" and outcome.why == NO_PLATE:
+        yield f"{source}: no plate found; --box x,y,w,h names the place"
+    if outcome.status == "unchanged" and outcome.why == HARDLY_CHANGED:
+        other = "photos" if outcome.model == "plates" else "plates"
+        yield (
+            f"{source}: nearly as it was: it is sharp, or its blur is none that "
+            f"{outcome.model} can undo; try --model {other}, or --box x,y,w,h around "
+            "the part that counts"
+        )
+
+
+def _reading(plate: dict[str, Any], when: str) -> str:
+    text, confidence = plate[f"text_{when}"], plate[f"confidence_{when}"]
+    if confidence is None:
+        return text or "nothing"
+    return f"{text} ({confidence:.2f})"
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs were restored, skipped and failed."""
+    """How many inputs have which status, and what speaks against earlier results."""
     counts = Counter(outcome.status for outcome in outcomes)
-    words = ("restored", "skipped", "failed")
+    words = ("restored", "unchanged", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
+    doubts: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.status == "skipped" and outcome.why is not None:
+            doubts.setdefault(outcome.why, []).append(outcome)
+    for doubt, found in doubts.items():
+        first, count = found[0].job.target, len(found)
+        if count == 1:
+            yield f"{first}: is there, but {doubt}; --overwrite makes it anew"
+        else:
+            yield (
+                f"{count} results are there, but {doubt}, {first} first; --overwrite "
+                "makes them anew"
+            )
     yield f"{parts}; results in {output}"
-    if counts["skipped"]:
+    if counts["skipped"] > sum(map(len, doubts.values())):
         yield "skipped inputs have a result already; --overwrite restores them again"
 
 
