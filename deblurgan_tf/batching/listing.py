@@ -42,6 +42,12 @@ def is_parquet(place: Place, files: Iterable[str]) -> bool:
     return ".parquet" in endings and not endings & images.SUFFIXES
 
 
+def of_kind(files: Iterable[str], *, parquet: bool) -> list[str]:
+    """The Parquet files among these, or the picture files, by their endings."""
+    endings = frozenset((".parquet",)) if parquet else images.SUFFIXES
+    return [file for file in files if PurePosixPath(file).suffix.lower() in endings]
+
+
 def files_of(place: Place) -> Iterator[dict[str, Any]]:
     """Gives {file, size, mtime, error} of all files below a place but hidden ones.
 
@@ -51,7 +57,8 @@ def files_of(place: Place) -> Iterator[dict[str, Any]]:
     if not place.is_there():
         raise DataError(f"{place.name}: does not exist; check the name")
     if isinstance(place.files, LocalFileSystem) and not place.is_file():
-        yield from map(_of_disk, images.find(place.path, _ENDINGS))
+        here = images.listed(place.path, _ENDINGS)
+        yield from map(_of_disk, [*here.files, *here.passed_over])
         return
     found = place.files.get_file_info([place.path])
     if not found[0].is_file:

@@ -23,7 +23,7 @@ from deblurgan_tf.evaluation.plan import (
 from deblurgan_tf.evaluation.protocol import describe
 from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.tasks import Result, Settings, Task, file_hash, perform
-from deblurgan_tf.plates import detection as plate_detection
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.writing_errors import writing_to
@@ -201,7 +201,7 @@ def _plates(pairs: list[Pair], detect: bool) -> tuple[bool, bool, list[str]]:
     find = detect or any(pair.boxes is not None for pair in pairs)
     if (read or find) and importlib.util.find_spec("rapidocr") is None:
         notice = "reading and finding plates: left out; they need the extra ocr"
-        return False, False, [f"{notice} ({plate_detection.INSTALL})"]
+        return False, False, [f"{notice} ({install_command('ocr')})"]
     return read, find, []
 
 

@@ -1,4 +1,4 @@
-"""PNG, as far as Pillow falls short: 16 bits per sample, and EXIF behind the pixels.
+"""PNG of 16 bits per sample, and what Pillow does not write into any PNG.
 
 Pillow reads 16 bits as 8 bits and cannot write them. OpenCV decodes the pixels
 exactly. It writes neither grey with alpha nor the resolution, so the writer is our
@@ -8,85 +8,41 @@ own: a PNG is a few chunks around a deflate stream.
 from __future__ import annotations
 
 import io
-import re
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
 
 import cv2
 import numpy as np
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from deblurgan_tf.images.png_chunks import SIGNATURE, chunks, made
+
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> the format's number
 _BLOCK = 1 << 22  # bytes filtered and compressed at a time, to bound the memory
-_TEXT = 1 << 20  # bytes: longer texts are no EXIF, which has at most 64 kB
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_EXIF_AS_TEXT = b"Raw profile type exif"  # the key under which older programs store it
-_CHUNK_NAME = re.compile(rb"\w{4}")  # as Pillow takes them; else the file is damaged
+_HEADER = 33  # bytes of the signature and of the first chunk
 
 
 def is_deep(data: bytes) -> bool:
     """Whether the bytes begin as a PNG of 16 bits per sample."""
-    return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
+    return data[:8] == SIGNATURE and data[24:25] == b"\x10"
 
 
-def exif(file: BinaryIO) -> bytes | None:
-    """The EXIF of a PNG, wherever it lies; sizes and decoded pixels both go by it.
-
-    The pixels are skipped: Pillow gives what lies behind them only after it has decoded
-    them, and knows other kinds of chunks there. The last chunk of EXIF counts, else the
-    last text that holds EXIF. A damaged rest of the file is no error.
-    """
-    binary: bytes | None = None
-    from_text: bytes | None = None
-    end = file.seek(0, io.SEEK_END)
-    position = len(_SIGNATURE)
-    while True:
-        file.seek(position)
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        length, name = struct.unpack(">I4s", head)
-        if name == b"IEND" or not _CHUNK_NAME.fullmatch(name):
-            break
-        if name == b"eXIf":
-            binary = file.read(min(length, end - file.tell()))
-        elif name in _TEXTS and length <= _TEXT:
-            found = _exif_in_text(name, file.read(length))
-            from_text = from_text if found is None else found
-        position += 12 + length
-    return binary or from_text or None
+def with_colour(data: bytes, colour: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The PNG with chunks (name, body) that say what its numbers mean."""
+    added = b"".join(made(name, body) for name, body in colour)
+    return data[:_HEADER] + added + data[_HEADER:]
 
 
-def _exif_in_text(name: bytes, body: bytes) -> bytes | None:
-    """The EXIF that a chunk of text holds: a few lines, then its bytes in hex."""
-    key, _, text = body.partition(b"\0")
-    if key != _EXIF_AS_TEXT:
-        return None
-    try:
-        compressed = name == b"zTXt"
-        if name == b"iTXt":  # flag, method, language, translated key, text
-            compressed = text[0] == 1
-            text = text[1:2] + text[2:].split(b"\0", 2)[2]
-            text = text if compressed else text[1:]
-        if compressed:
-            text = zlib.decompressobj().decompress(text[1:], _TEXT)
-        return bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:]))
-    except (ValueError, IndexError, zlib.error):
-        return None  # a text of this name that holds none
-
-
-def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode a 16-bit PNG.
+def decode(data: bytes, *, ended: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode a 16-bit PNG that `for_decoders` made; `ended`: it had its own end.
 
     Returns (colour, alpha): colour uint16 (H, W) or (H, W, 3), alpha uint16 (H, W) or
     None. Raises ValueError for damaged data.
     """
-    # OpenCV returns the first rows of a damaged file, so the checksums are tested.
-    chunks = dict(_chunks(data))
-    header = chunks[b"IHDR"]
-    width, height, _, kind = struct.unpack(">IIBB", header[:10])
+    # OpenCV returns the first rows of a damaged file, so that is looked for before.
+    _check_sums(data)
+    if not ended:
+        _check_pixels(data)
+    width, height, _, kind = struct.unpack(">IIBB", data[16:26])
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if (
         samples is None
@@ -104,22 +60,26 @@ def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     return colour, alpha
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position, name = len(_SIGNATURE), b""
-    while name != b"IEND":
-        if position + 12 > len(data):
+def _check_sums(data: bytes) -> None:
+    """Raises ValueError for a wrong checksum, and for a chunk that is cut short."""
+    for name, start, length in chunks(io.BytesIO(data)):
+        body, total = data[start : start + length], data[start + length :][:4]
+        if len(total) < 4:
             raise ValueError("the file ends too early")
-        length, name = struct.unpack_from(">I4s", data, position)
-        end = position + 8 + length
-        if end + 4 > len(data):
-            raise ValueError("the file ends too early")
-        (total,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(memoryview(data)[position + 4 : end]) != total:
-            raise ValueError(
-                f"the checksum of its {name.decode('latin-1')} chunk is wrong"
-            )
-        yield name, data[position + 8 : end]
-        position = end + 4
+        if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(total):
+            raise ValueError(f"the checksum of its {name.decode()} chunk is wrong")
+
+
+def _check_pixels(data: bytes) -> None:
+    """Raises ValueError when the compressed pixels do not come to their end."""
+    unpacker = zlib.decompressobj()
+    for name, start, length in chunks(io.BytesIO(data)):
+        body = data[start : start + length] if name == b"IDAT" else b""
+        while body and not unpacker.eof:
+            unpacker.decompress(body, _BLOCK)
+            body = unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise ValueError("the pixels end too early")
 
 
 def encode(
@@ -136,16 +96,16 @@ def encode(
     height, width, count = samples.shape
     kind = _COLOUR_TYPES[count]
     parts = [
-        _SIGNATURE,
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)),
+        SIGNATURE,
+        made(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)),
     ]
     if icc is not None:
-        parts.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
+        parts.append(made(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
     if dpi is not None:
         x, y = (round(value / 0.0254) for value in dpi)
-        parts.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+        parts.append(made(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if exif is not None:
-        parts.append(_chunk(b"eXIf", exif))
+        parts.append(made(b"eXIf", exif))
     deflate = zlib.compressobj()
     rows = max(1, _BLOCK // (width * count * 2))
     above = np.zeros((1, width * count * 2), np.uint8)
@@ -156,11 +116,6 @@ def encode(
         lines = np.full((len(data), data.shape[1] + 1), 2, np.uint8)
         lines[:, 1:] = data - np.concatenate([above, data[:-1]])
         above = data[-1:]
-        parts.append(_chunk(b"IDAT", deflate.compress(lines.tobytes())))
-    parts += [_chunk(b"IDAT", deflate.flush()), _chunk(b"IEND", b"")]
+        parts.append(made(b"IDAT", deflate.compress(lines.tobytes())))
+    parts += [made(b"IDAT", deflate.flush()), made(b"IEND", b"")]
     return b"".join(parts)
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    total = zlib.crc32(body, zlib.crc32(name))
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", total)

@@ -1,16 +1,15 @@
-"""Picture files on the disk: their names, their bytes, their sizes and pixels."""
+"""Picture files on the disk: their bytes, their sizes and pixels."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.decoding import decode, eight_bits
 from deblurgan_tf.images.headers import SIGNATURE, examined, format_of, upright_size
-from deblurgan_tf.images.picture import SUFFIXES, Picture
+from deblurgan_tf.images.picture import Picture
 from deblurgan_tf.storage.regular import NoRegularFile, open_regular
 
 _BLOCK = 8192  # bytes read at a time for a header
@@ -58,24 +57,6 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
             )
     except OSError as error:
         raise _cannot_be_opened(path, error) from error
-
-
-def find(
-    folder: str | os.PathLike[str], endings: frozenset[str] = SUFFIXES
-) -> list[Path]:
-    """List the picture files below a folder, sorted, by their endings (any case).
-
-    Hidden files and folders are skipped; linked folders are not followed. Raises
-    PictureError when the folder is not one.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise PictureError(f"{root}: not a folder; check the name")
-    found = []
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in endings)
 
 
 def _cannot_be_opened(path: str | os.PathLike[str], error: OSError) -> PictureError:

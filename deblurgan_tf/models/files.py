@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from deblurgan_tf.errors import ModelError
+from deblurgan_tf.keras_settings import use_own_settings
 from deblurgan_tf.models.unrolled import count_levels, counterpart
 from deblurgan_tf.storage.model_names import check_shipped as check_shipped
 from deblurgan_tf.storage.model_names import find as find
@@ -29,6 +30,7 @@ def open_model(path: Path) -> keras.Model:
         ModelError: the file is missing, damaged, of version 0.1, not made of these
             layers, or has other shapes.
     """
+    use_own_settings()
     config = read_config(path)
     _check_layers(path, config)
     if is_version_0_1(config):

@@ -19,7 +19,7 @@ from deblurgan_tf.preparation.plate_cutting import CutPlate, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.csv_tables import write_rows
-from deblurgan_tf.storage.names import with_ending
+from deblurgan_tf.storage.names import composed, with_ending
 from deblurgan_tf.storage.writing_errors import writing_to
 
 REPORT = "report.csv"
@@ -86,10 +86,13 @@ def cut_all(
 ) -> Iterator[Photo]:
     """Cuts the plates out of all photos, one by one, and writes the crops.
 
-    given: the boxes by the photos' names; None finds the plates. See `cut_photo`.
+    given: the boxes by the photos' `composed` names; None finds the plates. See
+    `cut_photo`.
     """
     for job in jobs:
-        places = None if given is None else given.get(name_of(job, output), [])
+        places = (
+            None if given is None else given.get(composed(name_of(job, output)), [])
+        )
         yield cut_photo(job, output, places, limits, read)
 
 

@@ -39,7 +39,7 @@ def restore_files(request: Request) -> Iterator[Outcome]:
         if found is not None:
             there[job] = found
     wanted = [job for job in request.jobs if job not in there]
-    bar = counting_bar("restoring")
+    bar = counting_bar("{task.description}")
     with Pipeline([job for job in wanted if not job.is_video]) as pipeline:
         restorer = None
         if wanted or request.options.get("tile") is not None:
@@ -51,10 +51,10 @@ def restore_files(request: Request) -> Iterator[Outcome]:
             restorer, request.output, request.plates, request.boxes, request.read
         )
         with bar:
-            task, finished = bar.add_task("", total=len(wanted)), 0
+            task, finished = bar.add_task("restoring", total=len(wanted)), 0
 
-            def advance(share: float) -> None:
-                bar.update(task, completed=finished + share)
+            def advance(share: float, what: str = "restoring") -> None:
+                bar.update(task, completed=finished + share, description=what)
 
             def restore(pixels: np.ndarray, outcome: Outcome) -> np.ndarray | None:
                 return work.picture(pixels, outcome, advance)

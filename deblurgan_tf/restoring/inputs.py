@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deblurgan_tf import images, video
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.storage.places import resolved
 
@@ -38,11 +39,15 @@ def gather(
     Raises UsageError where two inputs have one target, a target is itself an input, a
     name cannot be used, or there is no input at all.
     """
+    passed_over: list[Path] = []
     try:
-        jobs = _jobs(_files(inputs, output, listed), output)
+        jobs = _jobs(_files(inputs, output, listed, passed_over), output)
     # A name that is too long, a folder that may not be entered.
     except OSError as error:
         raise UsageError(f"{error}; leave it out") from error
+    notice = images.left_out(passed_over)
+    if notice is not None:
+        say(notice, "yellow")
     if not jobs:
         raise UsageError("the inputs hold no pictures or videos; give files or folders")
     return jobs
@@ -71,10 +76,15 @@ def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
 
 
 def _files(
-    inputs: Iterable[str], output: Path, listed: Iterable[str], found: bool = False
+    inputs: Iterable[str],
+    output: Path,
+    listed: Iterable[str],
+    passed_over: list[Path],
+    found: bool = False,
 ) -> Iterator[tuple[Path, Path]]:
     """Yields (file, the place of its result below the output).
 
+    passed_over: gets the files of folders that may be pictures and are not read.
     found: the inputs were found by a list or a pattern, not given one by one. What lies
     in the output is then the result of an earlier run, and left out.
     """
@@ -84,23 +94,35 @@ def _files(
         if text == "-":
             lines = (line.rstrip("\r\n") for line in listed)
             named = (x for x in lines if x and x != "-")
-            yield from _files(named, output, (), found=True)
+            yield from _files(named, output, (), passed_over, found=True)
             continue
         path = Path(text)
         if path.is_dir():
-            # Results of an earlier run may lie below the folder that is restored.
-            root = resolved(path)
-            below = results != root and results.is_relative_to(root)
-            for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
-                if not (below and resolved(file).is_relative_to(results)):
-                    yield file, file.relative_to(path)
+            yield from _files_of_folder(path, results, passed_over)
         elif found and resolved(path).is_relative_to(results):
             continue
         elif not path.exists() and glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))
             if matches:
-                yield from _files(matches, output, (), found=True)
+                yield from _files(matches, output, (), passed_over, found=True)
             else:  # taken as a file's name; it fails as one
                 yield path, Path(path.name)
         else:
             yield path, Path(path.name)
+
+
+def _files_of_folder(
+    folder: Path, results: Path, passed_over: list[Path]
+) -> Iterator[tuple[Path, Path]]:
+    """Yields as `_files`; results of an earlier run may lie below the folder."""
+    root = resolved(folder)
+    below = results != root and results.is_relative_to(root)
+
+    def is_result(file: Path) -> bool:
+        return below and resolved(file).is_relative_to(results)
+
+    there = images.listed(folder, images.SUFFIXES | video.SUFFIXES)
+    passed_over += [file for file in there.passed_over if not is_result(file)]
+    for file in there.files:
+        if not is_result(file):
+            yield file, file.relative_to(folder)

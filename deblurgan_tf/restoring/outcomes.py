@@ -28,6 +28,10 @@ class Outcome:
     """The name of the model that made the result."""
     size: tuple[int, int] | None = None
     """Width and height of the upright picture, pixels."""
+    format: str | None = None
+    """The format of a picture by its content, as `images.FORMATS` names it."""
+    notices: tuple[str, ...] = ()
+    """What was missing in a picture's file, or is left out of the result."""
     seconds: float = 0.0
     """Time to decode, restore and encode it."""
     error: str | None = None
@@ -48,6 +52,7 @@ class Outcome:
             "size": None if self.size is None else list(self.size),
             "seconds": round(self.seconds, 3),
             "error": self.error,
+            **({"notices": list(self.notices)} if self.notices else {}),
             **self.extra,
         }
 
@@ -63,5 +68,5 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
         outcome.bug = "".join(traceback.format_exception(error))
     named = name in text or str(outcome.job.target) in text
     outcome.error = text if named else f"{name}: {text}"
-    outcome.status = "failed"
+    outcome.status, outcome.why = "failed", None
     return outcome

@@ -13,6 +13,7 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.plates.texts import means_something
 from deblurgan_tf.restoring.change import hardly_changed
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import (
@@ -74,8 +75,12 @@ class Restoration:
         ]
         return restored
 
-    def video(self, job: Job, on_part: Callable[[float], object]) -> Outcome:
-        """Restores a video frame by frame; an error of any kind is in the outcome."""
+    def video(self, job: Job, on_part: Callable[[float, str], object]) -> Outcome:
+        """Restores a video frame by frame; an error of any kind is in the outcome.
+
+        on_part: called with the part that is done, in [0, 1], and the frame in words.
+        The part stays 0 where the file does not say how many frames it has.
+        """
         outcome = Outcome(job)
         begun = time.perf_counter()
         seen: list[dict[str, Any]] = []
@@ -92,7 +97,9 @@ class Restoration:
             nonlocal number
             number = done
             if total:
-                on_part(min(done / total, 1.0))
+                on_part(min(done / total, 1.0), f"frame {done}/{max(total, done)}")
+            else:
+                on_part(0.0, f"frame {done}")
 
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -158,8 +165,6 @@ def _as_dict(plate: RestoredPlate) -> dict[str, Any]:
 
 def _sure(text: str | None, confidence: float | None) -> float | None:
     """The confidence of a reading; None where the reading means nothing."""
-    from deblurgan_tf.plates.detection import means_something
-
     return _rounded(confidence) if text and means_something(text) else None
 
 

@@ -20,7 +20,6 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -114,7 +113,7 @@ class Pipeline:
         begun = time.perf_counter()
         try:
             picture = images.decode(data, str(job.source))
-            check_name(job.source, picture)
+            check_format(job.source, picture)
         except BaseException:
             self.budget.give(area)
             raise
@@ -126,6 +125,7 @@ class Pipeline:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
         outcome.size = (picture.pixels.shape[1], picture.pixels.shape[0])
+        outcome.format, outcome.notices = picture.format, picture.notices
         begun = time.perf_counter()
         failure, kept = None, False
         try:
@@ -171,21 +171,9 @@ class Pipeline:
         return outcome
 
 
-def check_name(path: Path, picture: images.Picture) -> None:
-    """Raises PictureError where the result could not keep both format and name.
-
-    A PNG called .jpg cannot: a result of another name would break scripts, and the
-    name of a result in another format would be wrong.
-    """
-    ending = path.suffix.lower()
-    if images.FORMATS.get(ending) == picture.format:
-        return
-    fitting = [end for end, kind in images.FORMATS.items() if kind == picture.format]
-    if not fitting:
+def check_format(name: object, picture: images.Picture) -> None:
+    """Raises PictureError for a picture whose format can be read but not written."""
+    if picture.format not in images.FORMATS.values():
         raise PictureError(
-            f"{path}: {picture.format} can be read but not written; convert it to PNG"
+            f"{name}: {picture.format} can be read but not written; convert it to PNG"
         )
-    raise PictureError(
-        f"{path}: is a {picture.format} by its content, but its name does not end in "
-        f"{' or '.join(fitting)}; rename it to {path.stem}{fitting[0]}"
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.outcomes import HARDLY_CHANGED, NO_PLATE, Outcome
 from deblurgan_tf.restoring.requests import Request
@@ -43,26 +44,39 @@ def _reading(plate: dict[str, Any], when: str) -> str:
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs have which status, and what speaks against earlier results."""
+    """How many inputs have which status, after what is to know about the files."""
+    yield from images.alike((each.job.source, each.notices) for each in outcomes)
+    formats = [
+        (each.job.source, each.format)
+        for each in outcomes
+        if each.format is not None and each.status != "failed"
+    ]
+    notice = images.otherwise_named(formats, len(formats), written=True)
+    if notice is not None:
+        yield notice
+    yield from _doubt_lines(outcomes)
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "unchanged", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
-    doubts: dict[str, list[Outcome]] = {}
+    yield f"{parts}; results in {output}"
+    if any(each.status == "skipped" and each.why is None for each in outcomes):
+        yield "skipped inputs have a result already; --overwrite restores them again"
+
+
+def _doubt_lines(outcomes: list[Outcome]) -> Iterator[str]:
+    """What speaks against results that are there, a line for each doubt."""
+    doubts: dict[str, list[Path]] = {}
     for outcome in outcomes:
         if outcome.status == "skipped" and outcome.why is not None:
-            doubts.setdefault(outcome.why, []).append(outcome)
-    for doubt, found in doubts.items():
-        first, count = found[0].job.target, len(found)
-        if count == 1:
-            yield f"{first}: is there, but {doubt}; --overwrite makes it anew"
+            doubts.setdefault(outcome.why, []).append(outcome.job.target)
+    for doubt, targets in doubts.items():
+        if len(targets) == 1:
+            yield f"{targets[0]}: is there, but {doubt}; --overwrite makes it anew"
         else:
             yield (
-                f"{count} results are there, but {doubt}, {first} first; --overwrite "
-                "makes them anew"
+                f"{len(targets)} results are there, but {doubt}, {targets[0]} first; "
+                "--overwrite makes them anew"
             )
-    yield f"{parts}; results in {output}"
-    if counts["skipped"] > sum(map(len, doubts.values())):
-        yield "skipped inputs have a result already; --overwrite restores them again"
 
 
 def write_report(request: Request, outcomes: list[Outcome]) -> None:

@@ -15,6 +15,7 @@ from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.inputs import Job, gather
 from deblurgan_tf.restoring.records import Recipe
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.model_names import chosen, find, sha256
 from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.places import resolved
@@ -102,7 +103,7 @@ def check_ocr(option: str = "--box") -> None:
     if importlib.util.find_spec("rapidocr") is None:
         raise MissingExtra(
             "finding and reading plates needs the extra ocr; install it with "
-            f"pip install 'deblurgan_tf[ocr]', or give the places with {option}"
+            f"{install_command('ocr')}, or give the places with {option}"
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import ModelError, did_you_mean
 from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.resources import AUTO_MODEL, DEFAULT_MODEL, resource
 
@@ -56,9 +56,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         raise ModelError(f"model {text}: {NO_FILE}")
     what = "is no shipped model, run or file" if bare else "does not exist"
     raise ModelError(
-        f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'}). Train "
-        "one with python -m deblurgan_tf.train, and give the run's folder or a .keras "
-        "file with --model"
+        f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'})"
+        f"{did_you_mean(text, shipped()) or '.'} Train one with python -m "
+        "deblurgan_tf.train, and give the run's folder or a .keras file with --model"
     )
 
 

@@ -1,17 +1,49 @@
-"""Names of files in texts that others read."""
+"""Names of files: as people compare them, as texts take them, as disks take them.
+
+macOS may store "é" as two characters (e and an accent, NFD) where a keyboard types one
+(NFC): the same name, but other bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from typing import Any
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from deblurgan_tf.errors import DataError
 
 LONGEST = 255
 """Bytes of a file's name, at most, on most disks."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _BYTES = range(0xDC80, 0xDD00)  # the surrogates that stand for bytes from 0x80 on
+V = TypeVar("V")
+
+
+def composed(name: str) -> str:
+    """The name with composed characters (NFC): equal for names that look alike."""
+    return unicodedata.normalize("NFC", name)
+
+
+def by_name(items: Iterable[tuple[str, V]], where: object) -> dict[str, V]:
+    """Values by their `composed` names, in their order.
+
+    where: the folder or table, for messages. Raises DataError where two names look
+    alike.
+    """
+    found: dict[str, V] = {}
+    for name, value in items:
+        key = composed(name)
+        if key in found:
+            raise DataError(
+                f"{where}: two names look alike, {key}: their accents are stored in "
+                "two ways (composed and apart); rename one"
+            )
+        found[key] = value
+    return found
 
 
 def printable(text: str) -> str:

@@ -19,6 +19,7 @@ from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.storage.names import with_ending
+from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.web import own_blur, pictures, plate_places
 from deblurgan_tf.web.models import Models
 from deblurgan_tf.web.samples import Sample
@@ -32,8 +33,8 @@ NO_PLATE = (
     "write its place as x,y,w,h."
 )
 NO_OCR = (
-    "Finding and reading plates needs the extra ocr on the server: "
-    "pip install 'deblurgan_tf[ocr]'."
+    "Finding and reading plates needs the extra ocr on the server; its terminal says "
+    "how to install it."
 )
 
 
@@ -137,6 +138,8 @@ class Handlers:
             if not boxes and not ocr:
                 raise UsageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
+            # As in predict, plates have a default model of their own.
+            model = PLATES_MODEL if model == DEFAULT_MODEL else model
             restorer = self.models.restorer(model)
             result = restore_plates(
                 _Stopping(restorer, visit), picture.pixels, boxes or None, read=ocr

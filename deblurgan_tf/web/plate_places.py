@@ -10,7 +10,6 @@ import numpy as np
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
-from deblurgan_tf.plates.detection import means_something
 from deblurgan_tf.restoring.plates import RestoredPlate
 from deblurgan_tf.web.pictures import eight_bits
 
@@ -121,7 +120,4 @@ def captions(number: int, plate: RestoredPlate) -> tuple[str, str]:
 
 
 def _reading(text: str | None, confidence: float | None) -> str:
-    if not text:
-        return "nothing read"
-    # A letter or two say nothing, however sure the reader is.
-    return f"{text} ({confidence:.0%} sure)" if means_something(text) else text
+    return f"{text} ({confidence:.0%} sure)" if text else "nothing read"

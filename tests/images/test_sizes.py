@@ -256,11 +256,10 @@ def test_of_a_large_file_only_the_header_is_read(kind, tmp_path, monkeypatch):
     path = tmp_path / "large"
     path.write_bytes(large(kind))
 
-    def counting_open(path, mode, buffering=8192):
-        assert mode == "rb"
+    def counting_open(path, buffering=8192):
         return io.BufferedReader(Counted(path), buffering)
 
-    monkeypatch.setattr(reading, "open", counting_open, raising=False)
+    monkeypatch.setattr(reading, "open_regular", counting_open)
     monkeypatch.setattr(Counted, "read_bytes", 0)
     wanted = images.decode(path.read_bytes(), kind).pixels.shape[:2]
     assert images.size(path) == wanted
