@@ -66,7 +66,9 @@ def with_sums(card: str, lines: str) -> str:
     """The card whose table has the sums of these lines."""
     for line in lines.splitlines():
         digest, name = line.split()
-        card = re.sub(rf"(\| `{name}` \|.*\| `)[0-9a-f]{{64}}`", rf"\g<1>{digest}`", card)
+        card = re.sub(
+            rf"(\| `{name}` \|.*\| `)[0-9a-f]{{64}}`", rf"\g<1>{digest}`", card
+        )
     return card
 
 
