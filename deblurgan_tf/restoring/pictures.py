@@ -115,12 +115,15 @@ class Restoration:
         finally:
             outcome.seconds = time.perf_counter() - begun
         outcome.status = "restored" if outcome.why is None else "unchanged"
-        outcome.size = (report.size[0], report.size[1])
+        outcome.size = report.size
+        if outcome.why is None and report.left_out:
+            outcome.notices += (f"without its {', '.join(report.left_out)}",)
         outcome.extra = {
             "frames": report.frames,
             "broken_frames": list(report.broken),
             "codec": report.codec,
-            "left_out": list(report.left_out),
+            # Nothing, where the video is copied.
+            "left_out": list(report.left_out) if outcome.why is None else [],
         }
         if self.plates:
             outcome.extra["plates"] = seen

@@ -45,15 +45,16 @@ def _reading(plate: dict[str, Any], when: str) -> str:
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
     """How many inputs have which status, after what is to know about the files."""
-    yield from images.alike((each.job.source, each.notices) for each in outcomes)
-    formats = [
-        (each.job.source, each.format)
-        for each in outcomes
-        if each.format is not None and each.status != "failed"
+    done = [each for each in outcomes if each.status in ("restored", "unchanged")]
+    seen = [
+        images.Seen(each.job.source, each.format, each.notices)
+        for each in done
+        if each.format is not None
     ]
-    notice = images.otherwise_named(formats, len(formats), written=True)
-    if notice is not None:
-        yield notice
+    yield from images.about(seen, written=True)
+    yield from images.alike(
+        (each.job.source, each.notices) for each in done if each.job.is_video
+    )
     yield from _doubt_lines(outcomes)
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "unchanged", "skipped", "failed")
