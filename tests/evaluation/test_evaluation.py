@@ -568,6 +568,17 @@ def test_the_figure_shows_pixels_as_they_are():
     assert "failed" in texts
 
 
+def test_letters_that_the_font_lacks_and_equal_pictures(tmp_path):
+    pairs, _ = read_pairs(pictures(tmp_path, "a.png"))
+    (task,) = plan(pairs, ["blurred"], {}, tmp_path / "out", SETTINGS)
+    scores = {task.key: {"psnr": math.inf, "read": "川LÖ1"}}
+    row = figure.row_of([replace(task, picture=pairs[0].sharp)], scores)
+    assert row.cells[0].caption == "equal   川LÖ1"
+    page = figure.comparison(["blurred", "sharp"], [row], "1 picture")
+    FigureCanvasAgg(page).draw()  # a warning of Matplotlib would be an error here
+    assert "equal   \ufffdLÖ1" in [text.get_text() for text in page.texts]
+
+
 def test_kernels_of_a_row_have_one_scale():
     small, large = np.zeros((9, 9)), np.full((7, 7), 1 / 49)
     small[4, 3:6] = 1 / 3
