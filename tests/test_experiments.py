@@ -126,4 +126,5 @@ def test_plates_paper_is_the_papers_training():
     assert config.train.learning_rate == 1e-4 and config.train.critic_steps == 5
     assert config.loss.adversarial == "wgan-gp"
     assert config.loss.content == {"vgg19": 100.0}
+    assert config.loss.if_unavailable is None  # another loss is asked for by name
     assert config.model == configs.Config().model

@@ -650,7 +650,8 @@ def test_without_the_weights_of_vgg19_a_training_stops_and_says_the_ways_out(
 ):
     result = quick_run(Path("run"), loss={"content": {"vgg19": 100.0}})
     assert result.code == 2 and "Traceback" not in result.text
-    for way in ("URL fetch failure", "loss.vgg19_weights=FILE", "loss.content="):
+    assert "Two ways out" in result.text
+    for way in ("URL fetch failure", "loss.vgg19_weights=FILE", "if_unavailable="):
         assert way in result.text
     # The folder is free for one of the ways out.
     assert quick_run(Path("run"), loss={"content": {"l1": 1.0}}).code == 0
@@ -765,9 +766,51 @@ def test_a_dry_run_prints_config_models_and_data_and_creates_nothing(tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_without_a_config_it_is_the_papers_experiment():
-    result = invoke("--dry-run", "--epochs", "10")
+def test_a_dry_run_lists_all_that_keeps_the_run_from_training(tmp_path, vgg19_missing):
+    (tmp_path / "file").write_text("no folder")
+    other = keras.Input((None, None, 3))
+    keras.Model(other, keras.layers.ReLU()(other)).save(tmp_path / "other.keras")
+    path = config_file(
+        tmp_path,
+        data={"source": "folder", "path": str(tmp_path / "photos")},
+        loss={"content": {"vgg19": 100.0}},
+        train={"start_from": str(tmp_path / "other.keras"), "strategy": "mirrored"},
+    )
+    before = contents(tmp_path)
+    run = tmp_path / "file" / "run"
+    result = invoke("--config", path, "--dry-run", "--run", run)
+    assert result.code == 2 and "Traceback" not in result.text
+    text = " ".join(result.text.split())
+    for part in (
+        "error: 5 things keep the training from it:",
+        "- train.strategy mirrored: there is one device",
+        f"- {run}: cannot be written (Not a directory",
+        f"- {tmp_path}/photos: there is no such folder",
+        f"- train.start_from {tmp_path}/other.keras: none of its layers fits",
+        "VGG19's ImageNet weights, and they could not be downloaded (URL fetch failure",
+    ):
+        assert part in text, part
+    assert contents(tmp_path) == before
+
+
+def test_a_dry_run_of_a_run_that_is_there_says_where_it_would_go_on(tmp_path, quick):
+    assert quick_run(Path("run"), train={"steps": 2}).code == 0
+    before = contents("run")
+    result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
     assert result.code == 0, result.text
+    assert "run: would go on after step 2" in result.text
+    result = quick_run(Path("run"), "--dry-run", "--set", "seed=1", train={"steps": 7})
+    assert result.code == 2 and "differs in: seed" in result.text
+    with runs.locked(Path("run")):
+        result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
+    assert result.code == 2 and "another process is training" in result.text
+    assert contents("run") == before
+
+
+def test_without_a_config_it_is_the_papers_experiment(vgg19_missing):
+    result = invoke("--dry-run", "--epochs", "10")
+    assert result.code == 2, result.text
+    assert "if_unavailable={charbonnier: 50.0}" in result.text
     assert "generator: 11,378,179 parameters" in result.text
     assert "critic: 2,764,737 parameters" in result.text
     assert "data: 600 sharp pictures" in result.text

@@ -12,6 +12,7 @@ import json
 import platform
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +27,7 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.config import Config
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
+from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.training.state import State
 
@@ -40,20 +41,34 @@ def locked(run: Path) -> Iterator[None]:
     The lock ends with the process, however it ends. Raises RunError where another
     process holds it, and where the folder cannot be made or written.
     """
+    _check_path(run)
+    with _open_lock(run) as file:
+        _lock(run, file)
+        yield
+
+
+def check_writable(run: Path) -> None:
+    """Raises what `locked` would raise; leaves nothing behind."""
+    _check_path(run)
+    # The nearest of the folders above it that is there.
+    place = next(path for path in (run, *run.absolute().parents) if path.exists())
+    try:
+        # Rights alone do not tell: root has all of them on a disk that is read-only.
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+            pass
+    except OSError as error:
+        raise _not_writable(run, error.strerror, place) from None
+    if (run / ".lock").exists():
+        with _open_lock(run) as file:
+            _lock(run, file)
+
+
+def _check_path(run: Path) -> None:
     if set(str(run)) & set("*?[]\\"):
         raise RunError(
             f"{run}: the path of a run may have none of * ? [ ] \\ in it, because "
             "TensorFlow finds no checkpoint there; choose another folder with --run"
         )
-    with _open_lock(run) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{run}: another process is training in this folder; wait for it, or "
-                "name another folder with --run"
-            ) from None
-        yield
 
 
 def _open_lock(run: Path) -> TextIO:
@@ -61,9 +76,23 @@ def _open_lock(run: Path) -> TextIO:
         run.mkdir(parents=True, exist_ok=True)
         return open(run / ".lock", "a")
     except OSError as error:
+        raise _not_writable(run, error.strerror, error.filename) from None
+
+
+def _not_writable(run: Path, reason: str | None, place: object) -> RunError:
+    return RunError(
+        f"{run}: cannot be written ({reason}: {place}); choose another folder with "
+        "--run"
+    )
+
+
+def _lock(run: Path, file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise RunError(
-            f"{run}: cannot be written ({error.strerror}: {error.filename}); choose "
-            "another folder with --run"
+            f"{run}: another process is training in this folder; wait for it, or "
+            "name another folder with --run"
         ) from None
 
 
