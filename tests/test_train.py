@@ -324,8 +324,9 @@ def drawn(monkeypatch):
     """
     seen = SimpleNamespace(batches=[], content=None, total=None, after=lambda step: 0)
 
-    def make_train_step(config, state, content, how, total, strategy):
+    def make_train_step(config, state, content, how, total, strategy, lengthened):
         seen.content, seen.total, seen.state = content, total, state
+        seen.lengthened = lengthened
 
         def step(batch):
             seen.batches.append({key: value.numpy() for key, value in batch.items()})
@@ -414,7 +415,9 @@ def test_each_source_gives_batches_and_validation_pictures(
 def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     run, every = Path("run"), {"log": 4, "checkpoint": 3}
     assert quick_run(run, every=every, train={"steps": 6}).code == 0
-    assert quick_run(run, every=every, train={"steps": 9}).code == 0
+    assert quick.lengthened == () and not (run / "lengthened.jsonl").exists()
+    result = quick_run(run, every=every, train={"steps": 9})
+    assert result.code == 0 and "run: lengthened from 6 to 9 steps" in result.text
     assert len(quick.batches) == 9 and quick.total == 9
     positions = [batch["position"].tolist() for batch in quick.batches]
     assert positions == [[2 * n, 2 * n + 1] for n in range(9)]
@@ -424,6 +427,24 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     assert logged == [(4, 2.5), (6, 5.5), (8, 7.5), (9, 9.0)]
     assert (run / "command.txt").read_text().count("command: ") == 2
     assert configs.load(run / "config.yaml").train.steps == 9
+
+
+def test_what_was_lengthened_is_the_same_after_a_stop(quick):
+    run, every = Path("run"), {"checkpoint": 2}
+    assert quick_run(run, every=every, train={"steps": 4}).code == 0
+
+    def stop(step):
+        if step == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    quick.after = stop
+    assert quick_run(run, every=every, train={"steps": 9}).code == 143
+    assert quick.lengthened == ((4, 4),)
+    result = quick_run(run, every=every, train={"steps": 9})
+    assert result.code == 0 and "lengthened from" not in result.text
+    assert quick.lengthened == ((4, 4),)
+    assert quick_run(run, every=every, train={"steps": 11}).code == 0
+    assert quick.lengthened == ((4, 4), (9, 9))
 
 
 def test_other_intervals_after_a_stop_keep_the_means_of_the_log_right(quick):
