@@ -33,6 +33,7 @@ from deblurgan_tf.training.start_from import start_from
 from deblurgan_tf.training.state import State, check_finite, new_state
 from deblurgan_tf.training.step import Batch, Losses, make_train_step
 from deblurgan_tf.training.validation import Validation
+from deblurgan_tf.training.writing import writing
 
 
 def train(config: Config, run: Path, arguments: list[str] | None = None) -> State:
@@ -90,10 +91,11 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         # The set-up succeeded: only now does the run get its config.
         records = None
         if workers.chief:
-            run_folder.cut_log(run, int(state.step))
-            write_lengthenings(run, lengthened)
-            run_folder.begin(run, config, names, arguments or sys.argv)
-            run_folder.write_content(run, content.weights, content.why)
+            with writing(run):
+                run_folder.cut_log(run, int(state.step))
+                write_lengthenings(run, lengthened)
+                run_folder.begin(run, config, names, arguments or sys.argv)
+                run_folder.write_content(run, content.weights, content.why)
             records = Records(run, config, state, schedule.total, validation, best)
         with workers:
             run_steps(schedule, state, train_step, batches, workers, records)

@@ -15,6 +15,7 @@ from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.training import plots, run_folder
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.validation import Validation
+from deblurgan_tf.training.writing import writing
 
 SAMPLES = 4  # validation pictures that are drawn
 
@@ -52,7 +53,8 @@ class Records:
 
     def __exit__(self, *error: object) -> None:
         self.bar.__exit__(*error)
-        self.writer.close()
+        with writing(self.run / "tensorboard"):
+            self.writer.close()
 
     def log(self, step: int) -> None:
         """Writes the mean losses of the steps since the last line of the log."""
@@ -86,15 +88,17 @@ class Records:
         if not self.validation.items:
             return
         triplets = list(self.validation.triplets(self.restore, SAMPLES))
-        plots.save_samples(self.run, step, triplets)
-        with self.writer.as_default(step=step):
+        with writing(self.run / "samples"):
+            plots.save_samples(self.run, step, triplets)
+        with writing(self.run / "tensorboard"), self.writer.as_default(step=step):
             for number, triplet in enumerate(triplets):
                 strip = np.concatenate(triplet, axis=1)
                 tf.summary.image(f"sample {number}", strip[None])
 
     def draw_figures(self) -> None:
         """Draws loss.png and progress.png from what the run has stored."""
-        plots.redraw(self.run)
+        with writing(self.run):
+            plots.redraw(self.run)
 
     def save_checkpoint(self) -> None:
         """Writes the state, from which the training can resume."""
@@ -107,12 +111,14 @@ class Records:
     def _append(self, step: int, record: dict[str, float]) -> None:
         """Adds a line to log.jsonl, and the same numbers to TensorBoard's log."""
         run_folder.append_log(self.run, {"step": step, **record})
-        with self.writer.as_default(step=step):
+        with writing(self.run / "tensorboard"), self.writer.as_default(step=step):
             for name, value in record.items():
                 tf.summary.scalar(name, value)
 
     def _save_generator(self) -> None:
-        write_atomically(self.run / "generator.keras", self.state.average.save)
+        path = self.run / "generator.keras"
+        with writing(path):
+            write_atomically(path, self.state.average.save)
 
 
 def _in_words(step: int, measured: dict[str, float]) -> str:

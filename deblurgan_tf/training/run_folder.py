@@ -30,6 +30,7 @@ from deblurgan_tf.storage import provenance
 from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.training.state import State
+from deblurgan_tf.training.writing import writing
 
 KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
 
@@ -228,8 +229,10 @@ def write_content(run: Path, used: dict[str, float], why: str) -> None:
 
 def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
-    with open(run / "log.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(record, allow_nan=False) + "\n")
+    line = json.dumps(record, allow_nan=False) + "\n"
+    path = run / "log.jsonl"
+    with writing(path), open(path, "a", encoding="utf-8") as file:
+        file.write(line)
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -248,9 +251,13 @@ def cut_log(run: Path, step: int) -> None:
 
 
 def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> Path:
-    """Writes the state and the best validation so far; keeps the newest two."""
+    """Writes the state and the best validation so far; keeps the newest two.
+
+    Raises RunError where it cannot be written; the checkpoints before it stay.
+    """
     folder = run / "checkpoints"
-    folder.mkdir(exist_ok=True)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
     step = int(state.step)
     path = folder / f"step-{step:08d}"
 
@@ -261,7 +268,8 @@ def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> P
         if path.exists():
             shutil.rmtree(path)
 
-    write_atomically(path, write)
+    with writing(path):
+        write_atomically(path, write)
     for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old)
     return path
