@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from deblurgan_tf.config.fields import known_keys
 from deblurgan_tf.config.sections import Config, unused_keys
 from deblurgan_tf.config.yaml_text import Dumper, kind_at, read_value, read_yaml
-from deblurgan_tf.errors import ConfigError
+from deblurgan_tf.errors import ConfigError, did_you_mean
 from deblurgan_tf.storage.resources import resource
 
 
@@ -165,7 +165,8 @@ def _describe(detail: ErrorDetails) -> str:
     key = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
         allowed = known_keys(keys[:-1])
-        return f"{key}: unknown key; known here: {', '.join(allowed)}"
+        near = did_you_mean(keys[-1], allowed)
+        return f"{key}: unknown key; known here: {', '.join(allowed)}{near}"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{key}: {message}"

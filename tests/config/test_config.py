@@ -379,6 +379,7 @@ def test_the_last_override_of_a_key_wins(tmp_path):
             "train.stepz=1",
             "train.stepz: unknown key; known here: start_from, epochs, steps",
         ),
+        ("train.stepz=1", r"strategy; did you mean steps\?$"),
         ("nothing.here=1", "nothing: unknown key; known here: seed"),
         ("train.steps", "must look like train.steps=1000"),
         ("train.=1", "must look like train.steps=1000"),
