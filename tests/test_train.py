@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -231,31 +232,45 @@ def test_a_run_leaves_all_that_describes_it(straight):
     assert steps_of(run) == steps_of(run, "psnr") == [2, 4, 6]
     last = [record for record in runs.read_log(run) if "generator" in record][-1]
     assert set(last) == {
-        *("step", "learning_rate", "generator", "content"),
+        *("step", "epoch", "learning_rate", "generator", "content"),
         *("adversarial", "critic", "penalty"),
     }
 
 
 def test_tensorboard_has_every_number_of_the_log_and_the_samples(straight):
     (path,) = (straight.path / "tensorboard").iterdir()
-    scalars, pictures = {}, set()
+    scalars, pictures, texts = {}, set(), {}
     for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
         event = Event.FromString(data)
         for value in event.summary.value:
             tensor = tf.make_ndarray(value.tensor)
             if value.metadata.plugin_data.plugin_name == "scalars":
                 scalars[event.step, value.tag] = float(tensor)
+            elif value.metadata.plugin_data.plugin_name == "text":
+                texts[event.step, value.tag] = tensor.item().decode()
             else:
                 pictures.add((event.step, value.tag))
+    groups = {"learning_rate": "training"}
+    groups |= dict.fromkeys(
+        ("psnr", "ssim", "psnr_blurred", "ssim_blurred"), "validation"
+    )
     logged = {
-        (record["step"], name): number
+        (record["step"], f"{groups.get(name, 'loss')}/{name}"): number
         for record in runs.read_log(straight.path)
         for name, number in record.items()
-        if name != "step"
+        if name not in ("step", "epoch")
+    }
+    assert {tag.split("/")[0] for _, tag in logged} == {
+        "training",
+        "validation",
+        "loss",
     }
     assert scalars.keys() == logged.keys()
     assert all(np.isclose(scalars[key], logged[key], rtol=1e-6) for key in logged)
-    assert pictures == {(s, f"sample {n}") for s in (4, 6) for n in (0, 1)}
+    assert pictures == {(s, f"samples/{n}") for s in (4, 6) for n in (0, 1)}
+    (text,) = texts.values()
+    config = (straight.path / "config.yaml").read_text()
+    assert texts.keys() == {(0, "config")} and textwrap.dedent(text) == config
 
 
 def test_the_validation_in_the_log_is_that_of_the_saved_generator(straight):

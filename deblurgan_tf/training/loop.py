@@ -97,7 +97,11 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
                 write_lengthenings(run, lengthened)
                 run_folder.begin(run, config, names, arguments or sys.argv)
                 run_folder.write_content(run, content.weights, content.why)
-            records = Records(run, config, state, schedule.total, validation, best)
+            size = source.size
+            epoch_steps = None if size is None else size / config.data.batch
+            records = Records(
+                run, config, state, schedule.total, validation, best, epoch_steps
+            )
         with workers:
             run_steps(schedule, state, train_step, batches, workers, records)
             workers.wait()
