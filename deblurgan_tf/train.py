@@ -19,8 +19,8 @@ app = App()
 @app.command(
     examples=(
         "python -m deblurgan_tf.train --epochs 300",
-        "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml "
-        "--run runs/mine --set data.source=folder --set data.path=PHOTOS",
+        "python -m deblurgan_tf.train --config experiments/finetune_plates/config.yaml "
+        "--set data.path=MY_PICTURES",
     ),
 )
 def main(
