@@ -837,6 +837,20 @@ def test_a_dry_run_lists_all_that_keeps_the_run_from_training(tmp_path, vgg19_mi
     assert contents(tmp_path) == before
 
 
+def test_a_dry_run_names_pictures_that_cannot_be_decoded(tmp_path, quick):
+    photos(tmp_path / "photos", 3)
+    path = save(tmp_path / "photos" / "short.png", photo(60, 60, 0))
+    path.write_bytes(path.read_bytes()[:2000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        result = quick_run(
+            Path("run"), "--dry-run", data={"source": "folder", "path": "photos"}
+        )
+    assert "short.png: damaged or cut short" in result.text
+    assert result.code == 0 and "data: 3 sharp pictures" in result.text
+    assert not Path("run").exists()
+
+
 def test_a_dry_run_of_a_run_that_is_there_says_where_it_would_go_on(tmp_path, quick):
     assert quick_run(Path("run"), train={"steps": 2}).code == 0
     before = contents("run")

@@ -11,7 +11,7 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Source, open_source
 from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.errors import UsageError, UserError
-from deblurgan_tf.training import run_folder
+from deblurgan_tf.training import checkpoints, run_folder
 from deblurgan_tf.training.content import choose_content
 from deblurgan_tf.training.distribution import open_strategy, strategy_name
 from deblurgan_tf.training.schedule import total_steps
@@ -51,7 +51,8 @@ def dry_run(config: Config, run: Path) -> None:
     if state.critic is not None:
         print(f"critic: {state.critic.count_params():,} parameters")
     with checked():
-        source = open_source(config)
+        with run_folder.checked_pictures(run, keep=False) as known:
+            source = open_source(config, known)
         _print_data(source)
         run_folder.check_same_pictures(run, source.names())
         print(f"steps: {total_steps(config, source):,}")
@@ -72,9 +73,9 @@ def _print_data(source: Source) -> None:
 
 
 def _begin(config: Config, run: Path, state: State) -> None:
-    checkpoint = run_folder.latest_checkpoint(run)
+    checkpoint = checkpoints.latest(run)
     if checkpoint:
-        run_folder.restore_checkpoint(checkpoint, state)
+        checkpoints.restore(checkpoint, state)
         print(f"{run}: would go on after step {int(state.step):,}")
     elif config.train.start_from is not None:
         start_from(config.train.start_from, state)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deblurgan_tf import config as configs
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import Source
 from deblurgan_tf.storage.atomic import write_text
@@ -65,21 +66,23 @@ def _rise_steps(after: int, total: int) -> int:
 
 
 def lengthenings(
-    run: Path, source: Source, step: int, total: int
+    run: Path, config: Config, source: Source, step: int
 ) -> tuple[Lengthening, ...]:
-    """Those of a run that goes on after `step`, this one included if it is one.
+    """Those of a run that goes on after `step`; says so if this one is new.
 
-    source: the data of the run; total: the steps that it is to have now.
+    config, source: of the run as it is to be now.
     """
     known = [Lengthening(x["step"], x["total"]) for x in read_lines(_path(run))]
     if step == 0 or not (run / "config.yaml").exists():
         return tuple(known)
     shorter = total_steps(configs.load(run / "config.yaml"), source)
+    total = total_steps(config, source)
     if shorter == total:
         return tuple(known)
     kept = [x for x in known if x.step <= step]
     if not kept or kept[-1].step < step:
         kept.append(Lengthening(step, shorter))
+        say(f"{run}: {_in_words(config, total, kept[-1])}")
     return tuple(kept)
 
 
@@ -90,8 +93,7 @@ def write_lengthenings(run: Path, lengthened: Sequence[Lengthening]) -> None:
         write_text(_path(run), "".join(lines))
 
 
-def in_words(config: Config, total: int, last: Lengthening) -> str:
-    """What a run says that begins its added steps; total: with these."""
+def _in_words(config: Config, total: int, last: Lengthening) -> str:
     step = last.step
     low, high = (
         float(_falling(config, tf.constant(at), steps))

@@ -14,7 +14,7 @@ from deblurgan_tf.cli.terminal import console
 from deblurgan_tf.config import Config
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.storage.atomic import write_atomically
-from deblurgan_tf.training import plots, run_folder
+from deblurgan_tf.training import checkpoints, plots, run_folder
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.validation import Validation
 from deblurgan_tf.training.writing import writing
@@ -36,17 +36,17 @@ class Records:
         total: int,
         validation: Validation,
         best: dict[str, float] | None,
-        epoch_steps: float | None = None,
+        size: int | None = None,
     ) -> None:
         """`best` is the best validation so far: its step and its mean values.
 
-        epoch_steps: how many steps an epoch has; None where the data are endless.
+        size: how many pictures an epoch has; None where the data are endless.
         """
         self.run = run
         self.state = state
         self.validation = validation
         self.best = best
-        self.epoch_steps = epoch_steps
+        self.epoch_steps = None if size is None else size / config.data.batch
         self.bar = TrainingBar(console, int(state.step), total, config.data.batch)
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
         # TensorBoard shows Markdown, in which four spaces begin a block of code.
@@ -113,7 +113,7 @@ class Records:
 
     def save_checkpoint(self) -> None:
         """Writes the state, from which the training can resume."""
-        run_folder.save_checkpoint(self.run, self.state, self.best)
+        checkpoints.save(self.run, self.state, self.best)
 
     def advance(self, step: int) -> None:
         """Shows that a step is done."""
