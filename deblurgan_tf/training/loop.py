@@ -22,12 +22,18 @@ from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.training import run_folder
 from deblurgan_tf.training.content import choose_content
 from deblurgan_tf.training.distribution import Workers, open_strategy
+from deblurgan_tf.training.learning_rate import (
+    in_words,
+    lengthenings,
+    write_lengthenings,
+)
 from deblurgan_tf.training.records import Records
 from deblurgan_tf.training.schedule import Schedule, total_steps
 from deblurgan_tf.training.start_from import start_from
 from deblurgan_tf.training.state import State, check_finite, new_state
 from deblurgan_tf.training.step import Batch, Losses, make_train_step
 from deblurgan_tf.training.validation import Validation
+from deblurgan_tf.training.writing import writing
 
 
 def train(config: Config, run: Path, arguments: list[str] | None = None) -> State:
@@ -58,12 +64,17 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         state = new_state(config, strategy)
         checkpoint = run_folder.latest_checkpoint(run)
         best = run_folder.restore_checkpoint(checkpoint, state) if checkpoint else None
-        workers.check_same(f"{configs.dump(config)} {names} {int(state.step)}")
+        lengthened = lengthenings(run, source, int(state.step), schedule.total)
+        workers.check_same(
+            f"{configs.dump(config)} {names} {int(state.step)} {lengthened}"
+        )
         if int(state.step) >= schedule.total:
             say(f"{run}: finished at step {int(state.step):,}; nothing to do")
             return state
         if not checkpoint and config.train.start_from is not None:
             start_from(config.train.start_from, state)
+        if lengthened and lengthened[-1].step == int(state.step):
+            say(f"{run}: {in_words(config, schedule.total, lengthened[-1])}")
 
         # Set up what a step needs.
         with strategy.scope() if strategy else contextlib.nullcontext():
@@ -74,17 +85,23 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         how = degradation(config.blur, config.seed, data.color_jitter, data.margin)
         validation = Validation(source.validation, how, config.seed)
         train_step = make_train_step(
-            config, state, content.loss, how, schedule.total, strategy
+            config, state, content.loss, how, schedule.total, strategy, lengthened
         )
         batches = iter(training_batches(source, config, int(state.step), strategy))
 
         # The set-up succeeded: only now does the run get its config.
         records = None
         if workers.chief:
-            run_folder.cut_log(run, int(state.step))
-            run_folder.begin(run, config, names, arguments or sys.argv)
-            run_folder.write_content(run, content.weights, content.why)
-            records = Records(run, config, state, schedule.total, validation, best)
+            with writing(run):
+                run_folder.cut_log(run, int(state.step))
+                write_lengthenings(run, lengthened)
+                run_folder.begin(run, config, names, arguments or sys.argv)
+                run_folder.write_content(run, content.weights, content.why)
+            size = source.size
+            epoch_steps = None if size is None else size / config.data.batch
+            records = Records(
+                run, config, state, schedule.total, validation, best, epoch_steps
+            )
         with workers:
             run_steps(schedule, state, train_step, batches, workers, records)
             workers.wait()

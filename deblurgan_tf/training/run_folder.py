@@ -12,6 +12,7 @@ import json
 import platform
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,11 +28,12 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
+from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
 from deblurgan_tf.training.state import State
+from deblurgan_tf.training.writing import writing
 
 KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
 
@@ -43,20 +45,34 @@ def locked(run: Path) -> Iterator[None]:
     The lock ends with the process, however it ends. Raises RunError where another
     process holds it, and where the folder cannot be made or written.
     """
+    _check_path(run)
+    with _open_lock(run) as file:
+        _lock(run, file)
+        yield
+
+
+def check_writable(run: Path) -> None:
+    """Raises what `locked` would raise; leaves nothing behind."""
+    _check_path(run)
+    # The nearest of the folders above it that is there.
+    place = next(path for path in (run, *run.absolute().parents) if path.exists())
+    try:
+        # Rights alone do not tell: root has all of them on a disk that is read-only.
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+            pass
+    except OSError as error:
+        raise _not_writable(run, error.strerror, place) from None
+    if (run / ".lock").exists():
+        with _open_lock(run) as file:
+            _lock(run, file)
+
+
+def _check_path(run: Path) -> None:
     if set(str(run)) & set("*?[]\\"):
         raise RunError(
             f"{run}: the path of a run may have none of * ? [ ] \\ in it, because "
             "TensorFlow finds no checkpoint there; choose another folder with --run"
         )
-    with _open_lock(run) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{run}: another process is training in this folder; wait for it, or "
-                "name another folder with --run"
-            ) from None
-        yield
 
 
 def _open_lock(run: Path) -> TextIO:
@@ -64,9 +80,23 @@ def _open_lock(run: Path) -> TextIO:
         run.mkdir(parents=True, exist_ok=True)
         return open(run / ".lock", "a")
     except OSError as error:
+        raise _not_writable(run, error.strerror, error.filename) from None
+
+
+def _not_writable(run: Path, reason: str | None, place: object) -> RunError:
+    return RunError(
+        f"{run}: cannot be written ({reason}: {place}); choose another folder with "
+        "--run"
+    )
+
+
+def _lock(run: Path, file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise RunError(
-            f"{run}: cannot be written ({error.strerror}: {error.filename}); choose "
-            "another folder with --run"
+            f"{run}: another process is training in this folder; wait for it, or "
+            "name another folder with --run"
         ) from None
 
 
@@ -219,8 +249,10 @@ def write_content(run: Path, used: dict[str, float], why: str) -> None:
 
 def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
-    with open(run / "log.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(record, allow_nan=False) + "\n")
+    line = json.dumps(record, allow_nan=False) + "\n"
+    path = run / "log.jsonl"
+    with writing(path), open(path, "a", encoding="utf-8") as file:
+        file.write(line)
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -239,9 +271,13 @@ def cut_log(run: Path, step: int) -> None:
 
 
 def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> Path:
-    """Writes the state and the best validation so far; keeps the newest two."""
+    """Writes the state and the best validation so far; keeps the newest two.
+
+    Raises RunError where it cannot be written; the checkpoints before it stay.
+    """
     folder = run / "checkpoints"
-    folder.mkdir(exist_ok=True)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
     step = int(state.step)
     path = folder / f"step-{step:08d}"
 
@@ -252,7 +288,8 @@ def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> P
         if path.exists():
             shutil.rmtree(path)
 
-    write_atomically(path, write)
+    with writing(path):
+        write_atomically(path, write)
     for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old)
     return path

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import importlib.metadata
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from helpers.trainings import tiny
 
@@ -22,7 +26,9 @@ from deblurgan_tf.cli.progress import spoken
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import temporary_name, write_atomically
 from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.records import Records
 from deblurgan_tf.training.state import new_state
+from deblurgan_tf.training.writing import writing
 
 # Files.
 
@@ -55,6 +61,63 @@ def test_a_write_keeps_the_suffix_and_replaces_the_old_file(tmp_path):
     assert suffixes == [".keras"]
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def small_disk():
+    """A context in which no file can grow beyond some bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextlib.contextmanager
+    def limited(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_line_and_leaves_the_old_ones(
+    tmp_path, small_disk
+):
+    state = new_state(tiny())
+    first = runs.save_checkpoint(tmp_path, state, None)
+    state.step.assign(5)
+    with small_disk(1000), pytest.raises(RunError) as caught:
+        runs.save_checkpoint(tmp_path, state, None)
+    text = str(caught.value)
+    assert "step-00000005: cannot be written (" in text and "\n" not in text
+    assert "File too large); mend it, and run the same command again" in text
+    assert "{{" not in text and "[Op" not in text
+    assert list((tmp_path / "checkpoints").iterdir()) == [first]
+    assert runs.save_checkpoint(tmp_path, state, None).name == "step-00000005"
+
+
+def test_what_else_a_training_writes_fails_in_one_line_too(tmp_path, small_disk):
+    config = tiny(loss={"adversarial": "none"})
+    state = new_state(config)
+    validation = SimpleNamespace(items=[])
+    with Records(tmp_path, config, state, 9, validation, None) as records:
+        with small_disk(10), pytest.raises(RunError, match=r"log\.jsonl: .*too large"):
+            runs.append_log(tmp_path, {"step": 1, "text": "x" * 100})
+        with (
+            small_disk(10),
+            pytest.raises(RunError, match=r"generator\.keras: .*large"),
+        ):
+            records.validate(1)
+    assert not list(tmp_path.glob(".deblurgan-*"))
+
+
+def test_a_full_disk_in_tensorflows_words_is_one_line(tmp_path):
+    words = "{{function_node __wrapped__X}} /run/events; No space left on device [Op:X]"
+    with pytest.raises(RunError) as caught, writing(tmp_path):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{words}\n\tmore")
+    assert str(caught.value) == (
+        f"{tmp_path}: cannot be written (/run/events; No space left on device); mend "
+        "it, and run the same command again to resume"
+    )
 
 
 # The config of a run.
