@@ -62,10 +62,18 @@ def main(
         ),
     ] = False,
     path_column: Annotated[
-        str, typer.Option(metavar="NAME", help="Parquet: the pictures' paths")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Parquet: the pictures' paths; a struct's field is STRUCT.FIELD",
+        ),
     ] = "path",
     bytes_column: Annotated[
-        str, typer.Option(metavar="NAME", help="Parquet: the picture files' bytes")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Parquet: the picture files' bytes, or a struct with a field bytes",
+        ),
     ] = "bytes",
     retry_failed: Annotated[
         bool,

@@ -51,10 +51,11 @@ class Checked:
         self.known = {} if file is None else _read(file)
         self.news = False  # whether more is known than the file holds
 
-    def sizes(self, files: Sequence[Path]) -> dict[Path, Size]:
+    def sizes(self, files: Sequence[Path], *, pairs: bool = False) -> dict[Path, Size]:
         """(height, width) of each file that can be decoded, in their order.
 
-        Warns of the others once, all by name. Says which names do not fit the format.
+        Warns of the others once, all by name; pairs: their mates are left out too. Says
+        which names do not fit the format.
         Raises DataError where none can be decoded.
         """
         found = {file: self._recalled(file) for file in files}
@@ -66,7 +67,7 @@ class Checked:
                 known = self.known[_key(file)]
                 sizes[file] = (known.height, known.width)
         if problems:
-            tell_left_out(list(problems.values()), len(found))
+            tell_left_out(list(problems.values()), len(found), pairs)
         _say_otherwise_named(
             [(file, self.known[_key(file)].format) for file in sizes], len(found)
         )
@@ -133,7 +134,7 @@ def _key(file: Path) -> str:
     return os.path.abspath(file)
 
 
-def tell_left_out(problems: list[str], count: int) -> None:
+def tell_left_out(problems: list[str], count: int, pairs: bool = False) -> None:
     """Warns once of the pictures that cannot be read; there are `count` in all.
 
     Raises DataError where none is left.
@@ -142,8 +143,9 @@ def tell_left_out(problems: list[str], count: int) -> None:
     what = f"{len(problems):,} of {count:,} pictures cannot be read"
     if len(problems) == count:
         raise DataError(f"{what}; replace them:\n{listed}")
+    mates = ", with their mates" if pairs else ""
     warnings.warn(
-        f"{what} and are left out (of a pair, both); replace or remove them:\n{listed}",
+        f"{what} and are left out{mates}; replace or remove them:\n{listed}",
         stacklevel=4,
     )
 

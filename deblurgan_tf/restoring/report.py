@@ -36,15 +36,12 @@ def plate_lines(outcome: Outcome) -> Iterator[str]:
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
     """How many inputs were restored, skipped and failed, after notices about files."""
-    yield from images.alike((each.job.source, each.notices) for each in outcomes)
-    formats = [
-        (each.job.source, each.format)
+    seen = [
+        images.Seen(each.job.source, each.format, each.notices)
         for each in outcomes
         if each.format is not None and each.status != "failed"
     ]
-    notice = images.otherwise_named(formats, len(formats), written=True)
-    if notice is not None:
-        yield notice
+    yield from images.about(seen, written=True)
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])

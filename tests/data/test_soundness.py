@@ -55,7 +55,7 @@ def test_of_a_pair_both_are_left_out_where_one_is_damaged(tmp_path):
     paired(tmp_path, 4, size=(60, 64))
     cut(tmp_path / "sharp" / "01.png")
     cut(tmp_path / "blurred" / "02.png")
-    with pytest.warns(UserWarning, match=r"2 of 8 pictures.*of a pair, both") as caught:
+    with pytest.warns(UserWarning, match="2 of 8 .*with their mates") as caught:
         source = opened(source="pairs", path=str(tmp_path))
     assert "sharp/01.png: damaged" in str(caught[0].message)
     assert "blurred/02.png: damaged" in str(caught[0].message)
