@@ -54,7 +54,8 @@ class Checked:
     def sizes(self, files: Sequence[Path], *, pairs: bool = False) -> dict[Path, Size]:
         """(height, width) of each file that can be decoded, in their order.
 
-        Warns of the others once, all by name; pairs: their mates are left out too. Says which names do not fit the format.
+        Warns of the others once, all by name; pairs: their mates are left out too. Says
+        which names do not fit the format.
         Raises DataError where none can be decoded.
         """
         found = {file: self._recalled(file) for file in files}
