@@ -4,10 +4,11 @@
 ended: so it outlives a crash, and the last words of one are still seen. It imports
 little, so that it is there at once.
 
-A line of TensorFlow, CUDA, oneDNN or XLA is left out if it is a notice, a warning or an
-error; what is fatal (F) passes. Every other byte passes at once: of an unfinished line
-that may become a notice for at most WAIT seconds. Where the process ended without
-END_LINE, as in a crash, the warnings and errors of its last LAST_WORDS seconds follow.
+A line of TensorFlow, CUDA, oneDNN, XLA or Ray is left out if it is a notice, a warning
+or an error; what is fatal (F) passes. Every other byte passes at once, but for an
+unfinished line that may become a notice: it waits for at most WAIT seconds. Where the
+process ended without END_LINE, as in a crash, the warnings and errors of its last
+LAST_WORDS seconds follow.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ END_LINE = b"\x1edeblurgan_tf: ended as it should\n"
 WAIT = 0.05
 LONGEST = 1 << 14  # bytes of an unfinished line that are held
 LAST_WORDS = 5.0
+LAST_TITLE = b"the last messages of TensorFlow and others:\n"
 
 _NOTICE = re.compile(
     rb"""
     (?P<level>[IWE])\d{4}\ \d\d:\d\d:[\d.]+\s+\d+\ [\w./+-]+:\d+\]\  # absl
     | \d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d\.\d+:\ (?P<older>[IWE])\ [\w./]+:\d+\]\ 
+    | \[\d{4}-\d\d-\d\d\ [\d:,]+\ (?P<ray>[IWE])\ \d+\ \d+\]\  # Ray
     | WARNING:\ All\ log\ messages\ before\ absl::InitializeLog\(\)
     | (INFO|WARNING):\ (Created\ TensorFlow\ Lite|Attempting\ to\ use\ a\ delegate)
     | ptxas\ (info|warning)\s*:
@@ -40,7 +43,7 @@ _NOTICE = re.compile(
     """,
     re.VERBOSE,
 )
-_FIRST_BYTES = b"IWE'pTS0123456789"
+_FIRST_BYTES = b"IWE['pTS0123456789"
 _ALWAYS = b"failed call to cuInit"  # an error only in name: a machine without a GPU
 
 
@@ -102,7 +105,7 @@ class Filter:
         since = self.clock() - LAST_WORDS
         last = [line for when, line in self.hidden if when >= since]
         if last:
-            self.write(b"the last messages of TensorFlow:\n" + b"".join(last))
+            self.write(LAST_TITLE + b"".join(last))
 
     def _is_hidden(self, line: bytes) -> bool:
         if line == END_LINE:
@@ -111,7 +114,7 @@ class Filter:
         found = _NOTICE.match(line)
         if found is None:
             return False
-        level = found["level"] or found["older"] or b"I"
+        level = found["level"] or found["older"] or found["ray"] or b"I"
         if level != b"I" and _ALWAYS not in line:
             self.hidden.append((self.clock(), line))
         return True

@@ -16,7 +16,7 @@ from deblurgan_tf import __version__
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.errors import MissingExtra, PictureError, UserError, WorkFailed
 
-NO_VERBS = {"__init__", "__main__", "config", "devices", "errors"}
+NO_VERBS = {"__init__", "__main__", "devices", "errors", "keras_settings"}
 VERBS = sorted(
     path.stem
     for path in (ROOT / "deblurgan_tf").glob("*.py")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from deblurgan_tf.cli.notice_filter import END_LINE, LONGEST, WAIT, Filter
+from deblurgan_tf.cli.notice_filter import END_LINE, LAST_TITLE, LONGEST, WAIT, Filter
 
 # As TensorFlow 2.21 and 2.16, XLA, CUDA and LLVM write them.
 NOTICES = b"""\
@@ -26,6 +26,7 @@ Skipping registering GPU devices...
 I0000 00:00:1712345678.123456   12345 service.cc:145] XLA service 0x7f initialized
 2024-04-05 12:34:56.789012: I tensorflow/core/platform/cpu_feature_guard.cc:210] This
 2024-04-05 12:34:56.789012: W external/local_xla/xla/tsl/bfc_allocator.cc:1] Allocator
+[2026-11-27 00:13:30,450 I 29735 29735] logging.cc:303: Set ray log level to 3
 INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
 ptxas warning : Registers are spilled to local memory in function 'fusion'
 '+prefer-no-gather' is not a recognized feature for this target (ignoring feature)
@@ -38,6 +39,7 @@ Fatal Python error: Illegal instruction
 *** Check failure stack trace: ***
 In a line of ours: E0000 00:00:1.2 1 a.cc:1] and I tensorflow/a.cc:1]
 error: '+a' is no file
+[2026-11-27] is a date in brackets
 2024-04-05 is a date
 Killed
 """
@@ -95,8 +97,7 @@ def test_after_a_crash_the_last_errors_are_shown(end):
     seen.filter.feed(b"I0000 00:00:1.2 1 a.cc:1] a notice\n")
     seen.filter.feed(b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n" + end + b"la")
     seen.filter.end()
-    last = b"the last messages of TensorFlow:\n"
-    last += b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n"
+    last = LAST_TITLE + b"E0000 00:00:1.2 1 cuda_dnn.cc:1] wrong cuDNN\n"
     assert seen.text() == b"la" + (b"" if end else last)
 
 
