@@ -6,8 +6,9 @@ compressed. `encode` writes the same again. `to_float` and `to_uint8` convert be
 stored pixels and the float32 in [-1, 1] of the models.
 
 What changes: palettes and 1-bit pictures are written with full colours or greys. CMYK
-becomes RGB, by its colour profile if it has one. XMP, comments and the thumbnails
-inside a TIFF are not kept. TIFF is written with deflate, whatever its compression was.
+becomes RGB, by its colour profile if it has one. Colours under transparent pixels are
+filled from the visible ones. XMP, comments and thumbnails are not kept. TIFF is written
+with deflate, whatever its compression was; AVIF and HEIC with 8 bits, lossy.
 """
 
 from deblurgan_tf.errors import PictureError

@@ -10,7 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_UNSEEN = 2  # of 255: at this opacity no colour changes what is seen by more than this
+UNSEEN = 2
+"""Of 255: at this opacity no colour changes what is seen by more than this."""
 _BAND = 256  # rows taken at a time, an even number, to bound the memory
 
 
@@ -23,7 +24,7 @@ def filled(colour: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """
     if alpha is None:
         return colour
-    known = alpha > _UNSEEN * (np.iinfo(alpha.dtype).max // 255)
+    known = alpha > UNSEEN * (np.iinfo(alpha.dtype).max // 255)
     if known.all() or not known.any():
         return colour
     height, width = known.shape

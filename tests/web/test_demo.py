@@ -392,7 +392,8 @@ def test_a_file_of_too_many_bytes_is_refused(page, monkeypatch):
 def test_what_is_handed_out_is_what_the_model_makes(page, shape, dtype):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, np.iinfo(dtype).max + 1, (*shape, 3), dtype)
-    alpha = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    top = np.iinfo(dtype).max
+    alpha = rng.integers(top // 85, top + 1, shape, dtype)  # nothing is hidden
     data = images.encode(images.Picture(pixels, alpha=alpha))
     taken = page.take("one", upload(page, "a b.png", data))
     assert f"{shape[1]}x{shape[0]} pixels" in taken.message
@@ -739,3 +740,14 @@ def test_the_page_names_no_path_of_the_server(page):
     os.remove(path)
     answer = page.take("one", path)
     assert answer.failed and str(page.visits.root) not in answer.message
+
+
+def test_a_preview_has_the_colours_of_the_picture_and_notices_are_told():
+    pixels = photo(12, 16, 0)
+    linear = ((b"gAMA", struct.pack(">I", 100_000)),)
+    picture = images.Picture(pixels, png_colour=linear, notices=("left out: x",))
+    shown = images.decode(pictures.shown(pixels, picture), "shown.jpg")
+    assert shown.icc == images.profile_of(picture) is not None
+    assert pictures.described(picture, "a.png") == ("a.png: 16x12 pixels; left out: x")
+    film = images.Picture(pixels, png_colour=((b"cICP", bytes((9, 16, 0, 1))),))
+    assert images.decode(pictures.shown(pixels, film), "shown.jpg").icc is None
