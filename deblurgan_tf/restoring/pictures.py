@@ -96,6 +96,8 @@ class Restoration:
             outcome.seconds = time.perf_counter() - begun
         outcome.status = "restored"
         outcome.size = (report.size[1], report.size[0])
+        if report.left_out:
+            outcome.notices += (f"without its {', '.join(report.left_out)}",)
         outcome.extra = {
             "frames": report.frames,
             "broken_frames": list(report.broken),

@@ -3,6 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+AUTO_MODEL = "auto"
+"""The name that commands take for "choose a model", see `model_names.chosen`."""
 DEFAULT_MODEL = "photos"
 """The model that restores when none is named: assets/models/photos.keras."""
 PLATES_MODEL = "plates"
