@@ -353,6 +353,20 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     assert list(output.iterdir()) == []
 
 
+def test_a_full_disk_while_a_file_is_converted_is_reported_too(tmp_path, monkeypatch):
+    narrow_resnet().save(tmp_path / "narrow.keras")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing.litert_file, "save", full)
+    output = tmp_path / "out"
+    arguments = ("--format", "litert", "--output", output)
+    code, said = run(*arguments, "--model", tmp_path / "narrow.keras")
+    assert code == 1 and "narrow.tflite: cannot be written (No space left" in said
+    assert list(output.iterdir()) == []
+
+
 def test_a_fault_of_ours_is_not_called_wrong_usage(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
 

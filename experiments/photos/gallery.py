@@ -1,6 +1,6 @@
-"""Draws assets/figures/samples.png: the blurred samples before and after.
+"""Draws assets/figures/samples.jpg: the blurred samples before and after.
 
-    python experiments/photos/gallery.py OUTPUT.png
+    python experiments/photos/gallery.py OUTPUT.jpg
 
 The pictures are those of assets/samples, restored as the README's first command does:
 whole, by the model that `auto` chooses. Of the car and of the street a part is shown.
@@ -62,7 +62,7 @@ def main(output: str) -> None:
             axis.imshow(picture, interpolation="bicubic", aspect="auto")
             if row == 0:
                 axis.set_title(title, fontsize=13, pad=5)
-    figure.savefig(output, pil_kwargs={"optimize": True})
+    figure.savefig(output, pil_kwargs={"quality": 90, "subsampling": 0})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Draws assets/figures/texts.png: OpenCV's blurred texts, before and after.
+"""Draws assets/figures/texts.jpg: OpenCV's blurred texts, before and after.
 
-    python experiments/plates_longer/texts.py FOLDER OUTPUT.png
+    python experiments/plates_longer/texts.py FOLDER OUTPUT.jpg
 
 FOLDER holds text_motion.jpg and text_defocus.jpg of OpenCV's documentation samples.
 """
@@ -29,7 +29,7 @@ def main(folder: str, output: str) -> None:
             if name == "text_motion":
                 axis.set_title(title, fontsize=13)
             axis.set_axis_off()
-    figure.savefig(output)
+    figure.savefig(output, pil_kwargs={"quality": 90, "subsampling": 0})
 
 
 if __name__ == "__main__":
