@@ -29,9 +29,15 @@ BEGUN = time.time()
 PLAIN = (
     ("u64", "u64_bfloat16"),
     ("u256", "u64_float32"),
-    ("u64_nhwc", "u64_deterministic"),
+    ("u64_nhwc", "paper16"),
+    ("u64_deterministic", "u128"),
 )
-COMPILED = (("u64", "tuned"), ("u64_bfloat16", "tuned"), ("u64", "untuned"))
+COMPILED = (
+    ("u64", "tuned"),
+    ("paper16", "tuned"),
+    ("u64_bfloat16", "tuned"),
+    ("u64", "untuned"),
+)
 # The search among variants of products and fusions of Triton's takes longer than the
 # training; that among cuDNN's convolutions is worth it.
 FLAGS = {
@@ -199,7 +205,7 @@ def main() -> None:
     options.add_argument("--until", type=float, required=True)
     options.add_argument("--name", default="photos")
     options.add_argument("--guest", type=Path, help="a folder with run.sh")
-    options.add_argument("--bench-seconds", type=float, default=2.5)
+    options.add_argument("--bench-seconds", type=float, default=1.5)
     options.add_argument("--small", action="store_true", help="a trial on a CPU")
     options.add_argument("--pid", type=int, nargs="*", default=[], help="of renderers")
     stay = Stay(options.parse_args())

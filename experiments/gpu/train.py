@@ -66,6 +66,7 @@ class Pictures:
         self.pools = [
             unpacked(folder / f"{x}.npz") for x in ("photos", "small", "text")
         ]
+        self.chances = [chances(pool) for pool in self.pools]
         self.shards: dict[str, np.ndarray] = {}
         self.look()
 
@@ -87,7 +88,7 @@ class Pictures:
             shard = self.shards[self.names[self.rng.integers(len(self.names))]]
             return shard[self.rng.integers(len(shard))]
         pool = self.pools[kind]
-        picture = pool[self.rng.integers(len(pool))]
+        picture = pool[self.rng.choice(len(pool), p=self.chances[kind])]
         top = self.rng.integers(picture.shape[0] - height + 1)
         left = self.rng.integers(picture.shape[1] - width + 1)
         crop = picture[top : top + height, left : left + width]
@@ -96,6 +97,16 @@ class Pictures:
 
     def batch(self) -> np.ndarray:
         return np.stack([self.one() for _ in range(self.options["batch"])])
+
+
+def chances(pictures: list[np.ndarray]) -> np.ndarray:
+    """How often each is taken: flat ones seldom, there is little to learn from them."""
+    slopes = np.array(
+        [np.abs(np.diff(x[::2, ::2].astype(np.int16), axis=1)).mean() for x in pictures]
+    )
+    usual = np.median(slopes)
+    detail = np.clip(slopes / usual, 0.2, 2.0)
+    return detail / detail.sum()
 
 
 def unpacked(file: Path) -> list[np.ndarray]:
