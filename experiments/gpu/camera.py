@@ -85,7 +85,7 @@ def camera_pairs(
     factor = tf.where(whole_size, 1.0, factor)
     lens = (0.15 + 1.0 * draws[:, 2] ** 1.5) * factor
     lens = tf.where(spared, tf.minimum(lens, 0.6 * draws[:, 3]), lens)
-    softness = tf.sqrt(lens**2 + 0.2 * (factor**2 - 1.0))
+    softness = tf.sqrt(lens**2 + 0.2 * tf.maximum(factor**2 - 1.0, 0.0))
     kept = tf.minimum(softness, 1.0 + KEPT * (softness - 1.0))
     target = convolve(light, _bells(kept, 9))
     kernels = draw_kernels(bank, seeds)
@@ -130,7 +130,8 @@ def camera_pairs(
     wanted = tf.clip_by_value(target, 0.0, 1.0) ** (1.0 / gamma) * 2.0 - 1.0
     alone = (still & (softness <= 1.0))[:, None, None, None]
     wanted = tf.where(alone, seen, wanted)
-    true = _smeared(kernels, tf.sqrt(softness**2 - kept**2))
+    # A compiler may round the two squares apart.
+    true = _smeared(kernels, tf.sqrt(tf.maximum(softness**2 - kept**2, 0.0)))
     seen, wanted = cut_margin((seen, wanted), margin, seeds)
     return Degraded(seen, wanted, true, tf.ones([count], tf.bool))
 

@@ -132,6 +132,7 @@ def feed(pictures: Pictures, batches: queue.Queue) -> None:
 
 def make_pairs(options: dict, how, mild):
     """What takes the place of blur.training_pairs: half of it, half a camera's."""
+    import tensorflow as tf
     from camera import camera_pairs, joined
 
     from deblurgan_tf.blur.degradation import training_pairs
@@ -139,7 +140,7 @@ def make_pairs(options: dict, how, mild):
     plain = options["plain"]
 
     def pairs(sharp, degradation, seeds):
-        return joined(
+        made = joined(
             left_alone(training_pairs(sharp[:plain], how, seeds[:plain])),
             camera_pairs(
                 sharp[plain:],
@@ -150,6 +151,11 @@ def make_pairs(options: dict, how, mild):
                 options["largest"],
             ),
         )
+        # One bad value would end the training: a compiler rounds as it likes.
+        blurred, wanted, kernels = (
+            tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)) for x in made[:3]
+        )
+        return made._replace(blurred=blurred, sharp=wanted, kernels=kernels)
 
     return pairs
 
@@ -310,6 +316,8 @@ def main() -> None:
         saved, done, first, peak = taken
         put(saved)
         state.step.assign(done)
+        state.sums.assign(tf.zeros_like(state.sums))
+        state.first_bad.assign([-1, -1])
         took_over = done
         log("took over at step", done)
     elif meeting:
@@ -397,11 +405,11 @@ def take_over(meeting: Path, losses: dict, run, batches, count: int, deadline: f
     (meeting / "wait").touch()
     try:
         run(batches.get())
-        begun, number = time.time(), 0
+        begun, number, finite = time.time(), 0, True
         while time.time() - begun < 3.0:
             for _ in range(3):
                 last = run(batches.get())
-            float(last["generator"])
+            finite = finite and math.isfinite(float(last["generator"]))
             number += 3
         speed = number * count / (time.time() - begun)
     finally:
@@ -410,6 +418,10 @@ def take_over(meeting: Path, losses: dict, run, batches, count: int, deadline: f
     if (meeting / "speed.json").exists():
         plain = json.loads((meeting / "speed.json").read_text())["crops_a_second"]
     facts |= {"crops_a_second": speed, "plain_crops_a_second": plain}
+    if not finite:
+        write_json(meeting / "xla.json", facts | {"verdict": "not finite"})
+        log("not finite:", facts)
+        return None
     if speed < 1.1 * plain:
         write_json(meeting / "xla.json", facts | {"verdict": "not faster"})
         log("not faster:", facts)
