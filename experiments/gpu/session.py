@@ -114,8 +114,9 @@ class Stay:
         self.attempts = list(PATIENCE)
         self.attempt_until = 0.0
 
-    def xla(self, kind: str) -> str:
-        results = f"--xla_gpu_dump_autotune_results_to={self.work}/autotune.txt"
+    def xla(self, kind: str, of: str) -> str:
+        file = self.work / f"autotune-{of}-{kind}.txt"
+        results = f"--xla_gpu_dump_autotune_results_to={file}"
         return f"{self.flags} {FLAGS[kind]} {results}"
 
     def train(self, how: str, *more: str, start: Path | None = None, **env) -> None:
@@ -134,7 +135,9 @@ class Stay:
         kind = self.attempts.pop(0)
         self.attempt_until = time.time() + PATIENCE[kind]
         say("compiles the training,", kind)
-        self.train("xla", "--hand-over", str(self.meeting), XLA_FLAGS=self.xla(kind))
+        self.train(
+            "xla", "--hand-over", str(self.meeting), XLA_FLAGS=self.xla(kind, self.name)
+        )
 
     def took_over(self) -> bool:
         return (self.meeting / "running").exists()
@@ -272,7 +275,7 @@ def plain_cases(stay: Stay, cases: tuple[str, ...]) -> None:
 
 
 def compiled_case(stay: Stay, case: str, kind: str) -> None:
-    name = start_case(stay, case, kind, "xla", XLA_FLAGS=stay.xla(kind))
+    name = start_case(stay, case, kind, "xla", XLA_FLAGS=stay.xla(kind, case))
     patience = min(200.0, stay.deadline - time.time() - 40)
     stay.wait(patience, lambda: ready(stay, name))
     timed(stay, [name])
