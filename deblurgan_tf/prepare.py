@@ -19,11 +19,13 @@ from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import counting_bar, say
 from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.preparation.limits import Limits
+from deblurgan_tf.storage.places import resolved
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
 # wrong usage as far as it can.
 if TYPE_CHECKING:
     from deblurgan_tf.config import Blur
+    from deblurgan_tf.images import Seen
     from deblurgan_tf.preparation.checking import Checked
     from deblurgan_tf.preparation.pairs_folder import Made
 
@@ -51,7 +53,10 @@ Sources = Annotated[
 )
 def blur(
     sharp: Sources,
-    output: Annotated[Path, typer.Option(metavar="PAIRS", help="folder of the pairs")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PAIRS", help="folder of the pairs"),
+    ],
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
     count: Annotated[
         int | None,
@@ -123,6 +128,7 @@ def blur(
             made.append(each)
             if each.error is not None:
                 say(f"failed: {each.error}", "red")
+    _say_seen([each.seen for each in made if each.seen is not None])
     pairs_folder.add_texts(output, (x.sharp for x in made if x.error is None))
     _say_made(made, output, width)
     if any(each.error is not None for each in made):
@@ -139,7 +145,10 @@ def blur(
 )
 def plates(
     photos: Sources,
-    output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the crops")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="folder of the crops"),
+    ],
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -172,6 +181,7 @@ def plates(
     from deblurgan_tf.preparation import plates_folder
     from deblurgan_tf.preparation.inputs import pictures_given
     from deblurgan_tf.preparation.tables import boxes_of
+    from deblurgan_tf.storage.names import composed
 
     given = None if boxes is None else boxes_of(boxes)
     if given is None or read:
@@ -180,20 +190,23 @@ def plates(
         check_ocr("--boxes")
     plates_folder.check_empty(output)
     jobs = pictures_given(photos, output)
-    known = {plates_folder.name_of(job, output) for job in jobs}
+    known = {composed(plates_folder.name_of(job, output)) for job in jobs}
     for name in sorted((given or {}).keys() - known):
         say(f"warning: {boxes}: {name} is none of the photos", "yellow")
     limits = Limits(min_width, max_edge_width, min_score)
     failed = 0
+    seen = []
     with plates_folder.described(output) as cuts, _progress("cutting", len(jobs)) as go:
         for photo in plates_folder.cut_all(jobs, output, given, limits, read):
             cuts += photo.cuts
+            seen += [photo.seen] if photo.seen is not None else []
             if photo.error is not None:
                 failed += 1
                 say(f"failed: {photo.error}", "red")
             elif not photo.cuts:
                 say(f"{photo.name}: {'no plate' if given is None else 'no box'}")
             go()
+    _say_seen(seen)
     kept, dropped = plates_folder.summary(cuts)
     reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
     more = f" (dropped: {reasons})" if reasons else ""
@@ -268,7 +281,10 @@ def pack(
         Path, typer.Argument(metavar="DIR", help="pairs, sharp pictures, or both parts")
     ],
     output: Annotated[
-        Path, typer.Option(metavar="DATA", help="the data directory of the set")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DATA", help="the data directory of the set"
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="of the set: small letters, digits and _")
@@ -286,9 +302,12 @@ def pack(
     same command continues where it was stopped. Exit codes: 0 all went well, 1 some
     picture was left out, 2 wrong usage, 130 and 143 stopped.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(f"--name {name}: use only small letters, digits and _")
-    if output.resolve().is_relative_to(folder.resolve()):
+    # Names of the files are longer by up to 60 characters, and end at 255.
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,99}", name):
+        raise UsageError(
+            f"--name {name}: use only small letters, digits and _, 100 at most"
+        )
+    if resolved(output).is_relative_to(resolved(folder)):
         raise UsageError(f"--output {output}: lies in {folder}; choose a place outside")
     from deblurgan_tf.preparation.data_sets import recognise
 
@@ -301,15 +320,18 @@ def pack(
     packing.begin(place, plans)
     total = sum(len(shard) for part in plans for shard in part.shards)
     failed = 0
+    seen: list[Seen] = []
     with _progress("packing", total) as advance:
         for part in plans:
             for packed in packing.pack(place, name, part):
                 advance()
+                seen += packed.seen
                 if packed.error is not None:
                     failed += 1
                     say(f"left out: {packed.error}", "red")
     if failed == total:
         raise DataError(f"{folder}: none of the pictures can be used")
+    _say_seen(seen)
     packing.describe(place, name, plans)
     files = sum(len(part.shards) for part in plans)
     say(f"packed {total - failed} into {files} files, left out {failed}; {place}")
@@ -329,6 +351,14 @@ def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     with stoppable(), bar:
         task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)
+
+
+def _say_seen(seen: list[Seen]) -> None:
+    """Lines about all pictures that were read: names that do not fit, for example."""
+    from deblurgan_tf import images
+
+    for line in images.about(seen):
+        say(line)
 
 
 def _say_made(made: list[Made], output: Path, width: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +19,8 @@ app = App()
 @app.command(
     examples=(
         "python -m deblurgan_tf.train --epochs 300",
-        "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml "
-        "--run runs/mine --set data.source=folder --set data.path=PHOTOS",
+        "python -m deblurgan_tf.train --config experiments/finetune_plates/config.yaml "
+        "--set data.path=MY_PICTURES",
     ),
 )
 def main(
@@ -38,7 +39,11 @@ def main(
         typer.Option("--set", metavar="KEY=VALUE", help="changes a key of the config"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="print config, models and data, and exit")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="print config, models, data and all that is wrong, and exit",
+        ),
     ] = False,
 ) -> None:
     """Train DeblurGAN on blurred and sharp pictures.
@@ -57,15 +62,14 @@ def main(
     extra = [] if epochs is None else [f"train.epochs={epochs}"]
     loaded = configs.load(path, [*(overrides or []), *extra])
     import_tensorflow()
+    folder = run or Path("runs") / _experiment_name(path)
     if dry_run:
-        from deblurgan_tf.data import open_source
-        from deblurgan_tf.training.dry_run import describe
+        from deblurgan_tf.training import dry_run as rehearsal
 
-        print(describe(loaded, open_source(loaded)))
+        rehearsal.dry_run(loaded, folder)
         return
     from deblurgan_tf.training.loop import train
 
-    folder = run or Path("runs") / _experiment_name(path)
     train(loaded, folder)
     _list_results(folder)
 
@@ -76,17 +80,29 @@ def _experiment_name(path: Path) -> str:
 
 
 def _list_results(run: Path) -> None:
+    """Says where the pictures are, and what to type next."""
+    from deblurgan_tf.storage import installation
+    from deblurgan_tf.storage.resources import resource
+
     results = {
-        "progress.png": "the samples over time",
+        "progress.png": "the samples over time: blurred, restored, sharp",
         "loss.png": "the losses and the validation",
+        "samples": "the samples of each time, larger",
         "generator.keras": "the best generator by validation",
-        "log.jsonl": "the log",
-        "checkpoints": "for a longer training: raise train.steps or train.epochs",
-        "samples": "the samples at several steps",
+        "log.jsonl": "the numbers",
     }
+    print("Look at:")
     for name, meaning in results.items():
         if (run / name).exists():
-            print(f"{run / name}: {meaning}")
+            print(f"  {run / name}  {meaning}")
+    if not (run / "generator.keras").exists():
+        return
+    sample = installation.shown(resource("assets", "samples", "plate-1-blurred.png"))
+    python, folder = installation.python(), shlex.quote(str(run))
+    print(f"""Restore a picture with this model:
+  {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} \\
+      --model {folder} --output restored_by_{shlex.quote(run.name)}
+Train longer: the same command with --set train.steps=N or --epochs N""")
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

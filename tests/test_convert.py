@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,8 @@ from deblurgan_tf import convert, predict
 from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models import torch_weights
 from deblurgan_tf.models.files import open_model
+from deblurgan_tf.storage import atomic
+from deblurgan_tf.storage.installation import install_command
 
 try:
     import torch
@@ -264,6 +268,19 @@ def test_the_command_writes_a_model_or_nothing(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "move_into_place", full)
+    old = save_as_version_0_1(narrow_resnet(), tmp_path / "old.keras")
+    new = tmp_path / "new.keras"
+    result = CliRunner().invoke(convert.app, [str(old), "--output", str(new)])
+    assert result.exit_code == 2 and f"{new}: " in result.output
+    assert "No space left on device" in result.output
+    assert list(tmp_path.iterdir()) == [old]
+
+
 def test_the_command_converts_a_file_of_version_0_1(tmp_path):
     run = CliRunner().invoke
     model = narrow_resnet()
@@ -305,7 +322,7 @@ def test_without_pytorch_the_error_says_how_to_install_it(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    match = r"pip install 'deblurgan_tf\[torch\]'"
+    match = re.escape(install_command("torch"))
     with pytest.raises(MissingExtra, match=match):
         torch_weights.convert(Path("net.pth"))
 

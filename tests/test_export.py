@@ -32,6 +32,7 @@ from deblurgan_tf.exporting import (
 )
 from deblurgan_tf.inference.restorer import Restorer, load
 from deblurgan_tf.models.deblurgan import resnet_generator
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.resources import resource
 
 MODEL = "plates_quick"  # small: the tests export it again and again
@@ -352,6 +353,20 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     assert list(output.iterdir()) == []
 
 
+def test_a_full_disk_while_a_file_is_converted_is_reported_too(tmp_path, monkeypatch):
+    narrow_resnet().save(tmp_path / "narrow.keras")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing.litert_file, "save", full)
+    output = tmp_path / "out"
+    arguments = ("--format", "litert", "--output", output)
+    code, said = run(*arguments, "--model", tmp_path / "narrow.keras")
+    assert code == 1 and "narrow.tflite: cannot be written (No space left" in said
+    assert list(output.iterdir()) == []
+
+
 def test_a_fault_of_ours_is_not_called_wrong_usage(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
 
@@ -405,7 +420,7 @@ def test_a_missing_extra_is_reported_with_the_way_to_install_it(
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     code, said = run("--output", tmp_path / "out", "--format", form)
-    assert code == 2 and f"pip install 'deblurgan_tf[{extra}]'" in said
+    assert code == 2 and install_command(extra) in said
     assert not (tmp_path / "out").exists()
 
 

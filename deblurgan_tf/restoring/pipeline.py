@@ -20,26 +20,28 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
+from deblurgan_tf.storage.atomic import copy_file
 
 PIXELS_IN_MEMORY = 40_000_000
 """Pixels of the pictures that are in memory at a time; see `Budget`."""
 WAITING = 3
 """Pictures that are decoded ahead, and that wait to be written, at most."""
 
-Restore = Callable[[np.ndarray, Outcome], np.ndarray]
+Restore = Callable[[np.ndarray, Outcome], np.ndarray | None]
 """(pixels (H, W, 3), outcome) -> restored pixels of the same shape and type.
 
-It may add fields to `outcome.extra`.
+None leaves the picture alone: its file is copied. It may say in `outcome.why` why the
+picture is unchanged, and add fields to `outcome.extra`.
 """
 
 
@@ -53,14 +55,14 @@ class Pipeline:
     """Decodes the pictures of the jobs from the start; `outcomes` does the rest.
 
     A context manager. Leaving it, also early, stops the threads; every file on the disk
-    is then whole.
+    is then whole. The one that decodes ends after its picture, unwaited for.
     """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = deque(jobs)
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
         self.budget = Budget(PIXELS_IN_MEMORY)
-        self.decoder = ThreadPoolExecutor(1, "decode")
+        self.decoder = Background(self._load, "decode")
         self.encoder = ThreadPoolExecutor(2, "encode")
         self._decode_ahead()
 
@@ -69,7 +71,9 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.budget.close()
-        self.decoder.shutdown(cancel_futures=True)
+        for waiting in self.ahead:
+            waiting[1].cancel()
+        self.decoder.end()  # not waited for: reading may hang
         self.encoder.shutdown(cancel_futures=True)
 
     def outcomes(self, restore: Restore) -> Iterator[Outcome]:
@@ -99,7 +103,7 @@ class Pipeline:
     def _decode_ahead(self) -> None:
         while self.jobs and len(self.ahead) < WAITING:
             job = self.jobs.popleft()
-            self.ahead.append((Outcome(job), self.decoder.submit(self._load, job)))
+            self.ahead.append((Outcome(job), self.decoder.call(job)))
 
     def _load(self, job: Job) -> _Loaded:
         """Decodes a picture, in the decoder's thread, once the budget has room."""
@@ -109,7 +113,7 @@ class Pipeline:
         begun = time.perf_counter()
         try:
             picture = images.decode(data, str(job.source))
-            check_name(job.source, picture)
+            check_format(job.source, picture)
         except BaseException:
             self.budget.give(area)
             raise
@@ -120,31 +124,41 @@ class Pipeline:
     ) -> Future[Outcome]:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
-        outcome.size = picture.pixels.shape[:2]
+        outcome.size = (picture.pixels.shape[1], picture.pixels.shape[0])
+        outcome.format, outcome.notices = picture.format, picture.notices
         begun = time.perf_counter()
-        failure = None
+        failure, kept = None, False
         try:
-            picture = picture.with_pixels(restore(picture.pixels, outcome))
+            restored = restore(picture.pixels, outcome)
+            kept = restored is None
+            if restored is not None:
+                picture = picture.with_pixels(restored)
         except Exception as error:
             failure = error
         outcome.seconds = seconds + time.perf_counter() - begun
-        return self.encoder.submit(self._write, outcome, picture, area, failure)
+        result = failure or (None if kept else picture)
+        return self.encoder.submit(self._write, outcome, result, area)
 
     def _write(
         self,
         outcome: Outcome,
-        picture: images.Picture,
+        result: images.Picture | Exception | None,
         area: int,
-        failure: Exception | None,
     ) -> Outcome:
-        """Encodes and writes a picture, in an encoder's thread; frees its budget."""
+        """Encodes and writes a picture, in an encoder's thread; frees its budget.
+
+        result: None copies the input's file, an error becomes the outcome's.
+        """
         begun = time.perf_counter()
         target = outcome.job.target
         try:
-            if failure is not None:
-                raise failure  # an OSError, for example, of a plate's crop
+            if isinstance(result, Exception):
+                raise result  # an OSError, for example, of a plate's crop
             target.parent.mkdir(parents=True, exist_ok=True)
-            images.write(target, picture)
+            if result is None:
+                copy_file(outcome.job.source, target)
+            else:
+                images.write(target, result)
         except OSError as error:
             why = f"{target}: cannot be written ({error.strerror or error}); check the "
             return failed(outcome, PictureError(f"{why}folder and the disk"))
@@ -153,25 +167,13 @@ class Pipeline:
         finally:
             self.budget.give(area)
             outcome.seconds += time.perf_counter() - begun
-        outcome.status = "restored"
+        outcome.status = "restored" if outcome.why is None else "unchanged"
         return outcome
 
 
-def check_name(path: Path, picture: images.Picture) -> None:
-    """Raises PictureError where the result could not keep both format and name.
-
-    A PNG called .jpg cannot: a result of another name would break scripts, and the
-    name of a result in another format would be wrong.
-    """
-    ending = path.suffix.lower()
-    if images.FORMATS.get(ending) == picture.format:
-        return
-    fitting = [end for end, kind in images.FORMATS.items() if kind == picture.format]
-    if not fitting:
+def check_format(name: object, picture: images.Picture) -> None:
+    """Raises PictureError for a picture whose format can be read but not written."""
+    if picture.format not in images.FORMATS.values():
         raise PictureError(
-            f"{path}: {picture.format} can be read but not written; convert it to PNG"
+            f"{name}: {picture.format} can be read but not written; convert it to PNG"
         )
-    raise PictureError(
-        f"{path}: is a {picture.format} by its content, but its name does not end in "
-        f"{' or '.join(fitting)}; rename it to {path.stem}{fitting[0]}"
-    )

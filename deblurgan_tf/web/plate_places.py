@@ -101,6 +101,16 @@ def boxes_that_parse(text: str) -> list[Box]:
         return []
 
 
+def options(text: str) -> str:
+    """The places in a text as options of `predict`; empty while it is not yet right."""
+    return options_of(boxes_that_parse(text))
+
+
+def options_of(boxes: Sequence[Box]) -> str:
+    """Boxes as options of `predict`: `--box 1,2,3,4 --box ...`."""
+    return " ".join(f"--box {','.join(map(str, box))}" for box in boxes)
+
+
 def enlarged(crop: np.ndarray) -> np.ndarray:
     """A plate's crop for the page: uint8, enlarged to about CROP_WIDTH pixels."""
     scale = max(CROP_WIDTH / crop.shape[1], 1.0)

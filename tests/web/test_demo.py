@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,13 +26,17 @@ from typer.testing import CliRunner
 from deblurgan_tf import demo, images
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.models import files as model_files
 from deblurgan_tf.plates.boxes import Box, FoundPlate
+from deblurgan_tf.storage.installation import install_command
+from deblurgan_tf.web import models as web_models
 from deblurgan_tf.web import own_blur, pictures, plate_places, server, visits
 from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
 from deblurgan_tf.web.inside import InsideOnly
-from deblurgan_tf.web.models import Models
+from deblurgan_tf.web.models import EXPLAINED, OWN, Models
 from deblurgan_tf.web.own_blur import Settings
 from deblurgan_tf.web.samples import Sample, samples
+from deblurgan_tf.web.uploads import OwnUploads
 from deblurgan_tf.web.visits import VisitOver, Visits
 
 
@@ -106,7 +112,7 @@ def test_a_host_that_is_not_ours_is_reported():
 def test_a_missing_extra_is_reported_with_the_command(monkeypatch):
     monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
     code, output = said("--port", str(free_port()))
-    assert code == 2 and "pip install 'deblurgan_tf[demo]'" in output
+    assert code == 2 and install_command("demo") in output
 
 
 def test_a_model_that_is_not_there_is_reported(monkeypatch):
@@ -249,6 +255,90 @@ def test_two_visitors_with_the_same_file_do_not_disturb_each_other(page):
     assert page.restore("two", "narrow.keras", ignored).pair is not None
 
 
+class ContentNamed:
+    """Takes uploads as Gradio does: the path of a file is made from its contents."""
+
+    def __init__(self, root):
+        self.root = root
+
+    async def __call__(self, scope, receive, send):
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message.get("more_body", False)
+        path = self.root / str(abs(hash(body))) / "a.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+        await asyncio.sleep(0)  # others may go on before the answer is sent
+        answer = json.dumps([str(path)]).encode()
+        length = [(b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": answer})
+
+
+async def uploaded(application, data):
+    """Sends a file in two parts; returns the path in the answer, which is checked."""
+    parts = [
+        {"type": "http.request", "body": data[:9], "more_body": True},
+        {"type": "http.request", "body": data[9:]},
+    ]
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(0)
+        return parts.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload"}
+    await application(scope, receive, send)
+    start, answer = sent
+    assert dict(start["headers"])[b"content-length"] == b"%d" % len(answer["body"])
+    (path,) = json.loads(answer["body"])
+    return Path(path)
+
+
+def test_twelve_visitors_who_drop_one_file_all_have_it(page):
+    data = png(photo(20, 30, 0))
+
+    async def everyone():
+        application = OwnUploads(ContentNamed(page.visits.root))
+
+        async def visitor(key):
+            return page.take(key, await uploaded(application, data))
+
+        return await asyncio.gather(*(visitor(str(key)) for key in range(12)))
+
+    answers = asyncio.run(everyone())
+    assert [answer.message for answer in answers if answer.failed] == []
+    for key in range(12):
+        assert page.visits.open(str(key)).picture.read_bytes() == data
+        page.visits.close(str(key))
+    assert files(page) == []  # nor is a copy kept for others
+
+
+def test_an_upload_that_stops_half_way_holds_up_nobody(page):
+    application = OwnUploads(ContentNamed(page.visits.root))
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload"}
+
+    async def never():
+        await asyncio.Event().wait()
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def both():
+        waiting = asyncio.create_task(application(scope, never, None))
+        with pytest.raises(KeyError):  # the application's own error passes
+            await application(scope, gone, None)
+        path = await uploaded(application, b"whole file")
+        waiting.cancel()
+        return path
+
+    assert asyncio.run(both()).read_bytes() == b"whole file"
+
+
 # What is dropped.
 
 
@@ -304,7 +394,8 @@ def test_a_file_of_too_many_bytes_is_refused(page, monkeypatch):
 def test_what_is_handed_out_is_what_the_model_makes(page, shape, dtype):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, np.iinfo(dtype).max + 1, (*shape, 3), dtype)
-    alpha = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    top = np.iinfo(dtype).max
+    alpha = rng.integers(top // 85, top + 1, shape, dtype)  # nothing is hidden
     data = images.encode(images.Picture(pixels, alpha=alpha))
     taken = page.take("one", upload(page, "a b.png", data))
     assert f"{shape[1]}x{shape[0]} pixels" in taken.message
@@ -379,10 +470,24 @@ def test_the_server_fetches_nothing_for_a_visitor(path, refused):
 
 
 def test_visitors_see_names_and_no_paths(models):
-    assert models.names == ["narrow.keras", "photos", "plates", "plates_quick"]
+    shipped = ["photos", "plates", "plates_quick"]
+    assert models.names == ["narrow.keras", "auto", *shipped]
     with pytest.raises(UsageError, match="plates_quick"):
         models.restorer("/etc/passwd")
     assert models.restorer("plates_quick") is models.restorer("plates_quick")
+
+
+def test_names_are_explained(models, monkeypatch):
+    labels = {name: label for label, name in models.choices}
+    assert list(labels) == models.names
+    assert labels["plates"] == "plates: close-ups of number plates"
+    assert labels["narrow.keras"] == f"narrow.keras: {OWN}"
+    assert set(model_files.shipped()) < set(EXPLAINED)  # none without its words
+    loaded = []
+    monkeypatch.setattr(web_models, "load", loaded.append)
+    page_of_auto = Models("auto")
+    assert loaded == ["photos"] and page_of_auto.names[0] == "auto"
+    assert page_of_auto.choices[0] == ("auto: chosen by the picture", "auto")
 
 
 def test_an_unknown_model_is_an_answer(page):
@@ -447,16 +552,47 @@ def test_plates_at_written_places_without_the_ocr(page, no_ocr):
     assert (result != pixels).any()
 
 
-def test_plates_have_a_model_of_their_own_in_place_of_the_one_for_photos(
-    page, models, no_ocr, monkeypatch
-):
+def test_the_model_follows_the_sample(page, models, no_ocr, monkeypatch):
     narrow, asked = models.restorer("narrow.keras"), []
     monkeypatch.setattr(models, "restorer", lambda name: asked.append(name) or narrow)
+    plate, street = (
+        next(sample for sample in samples() if sample.caption == caption)
+        for caption in ("plate", "street")
+    )
+
+    def used(chosen):
+        del asked[:]
+        whole = page.restore("one", chosen, ignored).message
+        box = page.plates("one", chosen, "20,10,60,30", ignored).message
+        own = page.own_blur("one", chosen, Settings(length=3), ignored).message
+        (name,) = set(asked)
+        assert len(asked) == 3 and f"1 plate restored by {name}." in box
+        assert whole.endswith(f"Restored by {name}.")
+        assert own.endswith(f"Restored by {name}.")
+        return name
+
+    page.take_sample("one", plate)
+    assert used("auto") == "plates"
+    assert used("plates_quick") == "plates_quick"  # the visitor's word counts
+    page.take_sample("one", street)
+    assert used("auto") == "photos"
+    page.take_sample("one", plate)
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
-    for chosen, used in (("photos", "plates"), ("plates_quick", "plates_quick")):
-        answer = page.plates("one", chosen, "20,10,60,30", ignored)
-        assert f"1 plate restored by {used}." in answer.message
-        assert asked.pop() == used and not asked
+    assert used("auto") == "photos"
+
+
+def test_places_are_given_for_the_command_line(page, no_ocr):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    scale = pictures.shown_scale(80, 160)
+    answer = page.tap("one", (20 * scale, 10 * scale), "")
+    assert answer.options == ""
+    answer = page.tap("one", (80 * scale, 40 * scale), answer.text)
+    assert answer.options == "--box 20,10,60,30"
+    answer = page.mark("one", "20,10,60,30\n1,2,30,40")
+    assert answer.options == "--box 20,10,60,30 --box 1,2,30,40"
+    assert page.mark("one", "20,10,60,30\n1,2").options == ""  # being written
+    answer = page.plates("one", "narrow.keras", "20,10,60,30", ignored)
+    assert answer.options == "--box 20,10,60,30" and not answer.failed
 
 
 def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):
@@ -473,7 +609,7 @@ def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):
 def test_plates_cannot_be_found_without_the_ocr(page, no_ocr):
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
     answer = page.plates("one", "narrow.keras", "", ignored)
-    assert answer.failed and "deblurgan_tf[ocr]" in answer.message
+    assert answer.failed and "the extra ocr" in answer.message
 
 
 def test_plates_that_are_found_and_read(page, monkeypatch):
@@ -651,3 +787,14 @@ def test_the_page_names_no_path_of_the_server(page):
     os.remove(path)
     answer = page.take("one", path)
     assert answer.failed and str(page.visits.root) not in answer.message
+
+
+def test_a_preview_has_the_colours_of_the_picture_and_notices_are_told():
+    pixels = photo(12, 16, 0)
+    linear = ((b"gAMA", struct.pack(">I", 100_000)),)
+    picture = images.Picture(pixels, png_colour=linear, notices=("left out: x",))
+    shown = images.decode(pictures.shown(pixels, picture), "shown.jpg")
+    assert shown.icc == images.profile_of(picture) is not None
+    assert pictures.described(picture, "a.png") == ("a.png: 16x12 pixels; left out: x")
+    film = images.Picture(pixels, png_colour=((b"cICP", bytes((9, 16, 0, 1))),))
+    assert images.decode(pictures.shown(pixels, film), "shown.jpg").icc is None
