@@ -76,8 +76,7 @@ def test_the_bar_counts_frames(tmp_path, monkeypatch):
         report=None,
     )
     outcomes = list(files.restore_files(request))
-    # The picture is as it was; of a video nobody knows.
-    assert [outcome.status for outcome in outcomes] == ["unchanged", "restored"]
+    assert [outcome.status for outcome in outcomes] == ["restored"] * 2
     frames = [f"frame {number}/3" for number in (1, 2, 3)]
     assert bar.shown == ["restoring", *frames, "restoring"]
     assert bar.total == bar.done[-1] == 2 and bar.done == sorted(bar.done)
