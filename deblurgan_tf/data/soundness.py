@@ -96,10 +96,13 @@ class Checked:
         return known if same else None
 
     def _look(self, files: list[Path]) -> dict[Path, str]:
-        """Decodes the files; {file: why it cannot be decoded}."""
+        """Decodes the files; {file: why it cannot be decoded}.
+
+        Says once what else is to know about them.
+        """
         if len(files) > 1:
             say(f"checking {len(files):,} pictures")
-        problems = {}
+        problems, notices = {}, []
         bar = counting_bar("checking pictures")
         with bar:
             task = bar.add_task("", total=len(files))
@@ -109,13 +112,16 @@ class Checked:
                 if isinstance(result, str):
                     problems[file] = result
                 else:
-                    self.known[_key(file)] = result
+                    self.known[_key(file)], told = result
+                    notices.append((file, told))
                     self.news = True
+        for line in images.alike(notices):
+            say(line)
         return problems
 
 
-def _decoded(file: Path) -> Sound | str:
-    """What a file holds, or why it cannot be decoded."""
+def _decoded(file: Path) -> tuple[Sound, tuple[str, ...]] | str:
+    """What a file holds and the picture's notices, or why it cannot be decoded."""
     try:
         # Before it is read: should it be changed meanwhile, it is read again.
         status = file.stat()
@@ -127,7 +133,8 @@ def _decoded(file: Path) -> Sound | str:
     except MemoryError:
         return f"{file}: not enough memory to decode it; make it smaller"
     height, width = picture.pixels.shape[:2]
-    return Sound(status.st_size, status.st_mtime_ns, height, width, picture.format)
+    size, time = status.st_size, status.st_mtime_ns
+    return Sound(size, time, height, width, picture.format), picture.notices
 
 
 def _key(file: Path) -> str:

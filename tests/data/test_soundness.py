@@ -189,6 +189,15 @@ def test_pictures_are_read_by_their_content_and_told_once(tmp_path, capsys):
     assert source.size == 3 and len(take(source, 3)) == 3
 
 
+def test_what_is_missing_in_files_that_are_used_is_told_once(tmp_path, capsys):
+    for number in range(3):
+        data = images.encode(images.Picture(photo(40, 44, number), format="JPEG"))
+        (tmp_path / f"{number}.jpg").write_bytes(data[:-2])  # no end marker
+    assert opened(source="folder", path=str(tmp_path)).size == 3
+    (told,) = [x for x in capsys.readouterr().err.splitlines() if "0.jpg" in x]
+    assert "0.jpg and 2 more: " in told and "end" in told
+
+
 @pytest.mark.parametrize("apart", ["blurred", "sharp"])
 def test_names_of_pairs_match_however_their_accents_are_stored(tmp_path, apart):
     for folder in ("blurred", "sharp"):
