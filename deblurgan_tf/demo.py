@@ -9,6 +9,7 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.storage.model_names import chosen
 from deblurgan_tf.storage.resources import AUTO_MODEL
 from deblurgan_tf.web import server
 
@@ -48,7 +49,7 @@ def main(
     with server.stop_signals() as stop, server.temporary_folder() as folder:
         server.check_address(host, port)
         server.check_extra()
-        say(f"loading {model}")
+        say(f"loading {chosen(model)}")
         server.serve(model, host, port, folder, stop)
     if stop.number == signal.SIGTERM:
         raise typer.Exit(128 + signal.SIGTERM)

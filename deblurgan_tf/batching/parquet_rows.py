@@ -106,27 +106,27 @@ def _columns(
 
     Raises DataError where there is no column of bytes, or none of paths.
     """
-    found = {
-        path_column: columns.column(schema, path_column),
-        bytes_column: columns.bytes_column(schema, bytes_column),
-    }
-    place = found[bytes_column]
-    options = {bytes_column: "--bytes-column", path_column: "--path-column"}
-    if place is not None and len(place) > 1 and path_column == columns.PATH:
-        del options[path_column]
-    for column, option in options.items():
-        if found[column] is None:
-            raise DataError(
-                f"{name}: has no column {column} (it has {', '.join(schema.names)}"
-                f"); name it with {option}"
-            )
+    paths = columns.column(schema, path_column)
+    place = columns.bytes_column(schema, bytes_column)
+    in_struct = place is not None and len(place) > 1
+    missing = {}
+    if paths is None and not (in_struct and path_column == columns.PATH):
+        missing[path_column] = "--path-column"
+    if place is None:
+        missing[bytes_column] = "--bytes-column"
+    if missing:
+        raise DataError(
+            f"{name}: has no column {' and no column '.join(missing)} (it has "
+            f"{', '.join(schema.names)}); name {'it' if len(missing) == 1 else 'them'} "
+            f"with {' and '.join(missing.values())}"
+        )
     assert place is not None
     if not columns.holds_bytes(schema, place):
         raise DataError(
             f"{name}: column {bytes_column} holds {schema.field(place[0]).type}, not "
             "the bytes of picture files; name another with --bytes-column"
         )
-    return found[path_column]
+    return paths
 
 
 def read(

@@ -17,6 +17,7 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring.change import hardly_changed
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.storage.names import with_ending
 from deblurgan_tf.web import own_blur, pictures, plate_places
@@ -27,6 +28,10 @@ from deblurgan_tf.web.visits import Visit, Visits
 Advance = Callable[[float, str], object]
 """Is called with the finished share, in [0, 1], and what is being done."""
 NO_PICTURE = "Drop a picture first, or choose a sample."
+NEARLY = (
+    "It is nearly as it was: it is sharp, or its blur is none that this model can "
+    "undo. Another model may do more, or the tab Plates for a part of it."
+)
 NO_PLATE = (
     "No plate was found. Tap two opposite corners of the plate in the picture, or "
     "write its place as x,y,w,h."
@@ -105,6 +110,8 @@ class Handlers:
             answer.handed_out = self._hand_out(visit, "restored", picture, pixels)
             name = pictures.described(picture, visit.picture.name)
             answer.message = f"{name}. Restored by {model}."
+            if hardly_changed(picture.pixels, pixels):
+                answer.message += f" {NEARLY}"
         return answer
 
     def tap(self, key: str, point: tuple[int, int], text: str) -> Answer:

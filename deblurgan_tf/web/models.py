@@ -6,8 +6,8 @@ from pathlib import Path
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.inference.restorer import Restorer, load
-from deblurgan_tf.models import files as model_files
-from deblurgan_tf.storage.resources import AUTO_MODEL, DEFAULT_MODEL
+from deblurgan_tf.storage import model_names
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 EXPLAINED = {
     AUTO_MODEL: "chosen by the picture",
@@ -28,7 +28,7 @@ class Models:
 
     def __init__(self, model: str) -> None:
         """Loads `model`, see `restorer.load`. Raises ModelError where that fails."""
-        self._sources = {name: name for name in model_files.shipped()}
+        self._sources = {name: name for name in model_names.shipped()}
         self.default = AUTO_MODEL
         if model != AUTO_MODEL:
             self.default = Path(model).name or model
@@ -52,7 +52,7 @@ class Models:
 
         own: the model of a sample, which knows what it shows; None for other pictures.
         """
-        return (own or DEFAULT_MODEL) if name == AUTO_MODEL else name
+        return own if own and name == AUTO_MODEL else model_names.chosen(name)
 
     def restorer(self, name: str) -> Restorer:
         """The model of that name, loaded at its first use.

@@ -10,6 +10,7 @@ import numpy as np
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
+from deblurgan_tf.plates.texts import means_something
 from deblurgan_tf.restoring.plates import RestoredPlate
 from deblurgan_tf.web.pictures import eight_bits
 
@@ -130,4 +131,9 @@ def captions(number: int, plate: RestoredPlate) -> tuple[str, str]:
 
 
 def _reading(text: str | None, confidence: float | None) -> str:
-    return f"{text} ({confidence:.0%} sure)" if text else "nothing read"
+    if not text:
+        return "nothing read"
+    # How sure the OCR is of a letter or two says nothing of a plate.
+    if confidence is None or not means_something(text):
+        return text
+    return f"{text} ({confidence:.0%} sure)"

@@ -5,29 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from deblurgan_tf.storage.resources import DEFAULT_MODEL, resource
+from deblurgan_tf.storage.resources import resource
 
 
 class Sample(NamedTuple):
     """A picture that a visitor can choose.
 
-    model: the shipped model that restores it where the visitor has chosen none.
+    model: the shipped model that restores it where the visitor has chosen none; None
+    leaves that to `auto`.
     """
 
     path: Path
     caption: str
-    model: str = DEFAULT_MODEL
+    model: str | None = None
 
 
-# The plates fill their pictures and are blurred as that model knows it.
-CAPTIONS = {
+# The drawn plates fill their pictures and are blurred as `plates` knows it.
+CAPTIONS: dict[str, tuple[str, str | None]] = {
     "plate-1-blurred.png": ("plate", "plates"),
     "plate-2-blurred.png": ("plate", "plates"),
     "plate-3-blurred.png": ("plate", "plates"),
-    "car-blurred.jpg": ("car", DEFAULT_MODEL),
-    "street-blurred.jpg": ("street", DEFAULT_MODEL),
+    "car-blurred.jpg": ("car", None),
+    "street-blurred.jpg": ("street", None),
     "plate-sharp.png": ("sharp plate", "plates"),
-    "seeds-sharp.jpg": ("sharp photo", DEFAULT_MODEL),
+    "seeds-sharp.jpg": ("sharp photo", None),
 }
 
 

@@ -173,3 +173,27 @@ def test_the_tag_alone_is_taken_out():
     assert before.pop(tags.ORIENTATION) == 1
     assert after == before
     assert tags.without_orientation(without) == without
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_keeps_the_tags_that_say_what_its_numbers_mean(dtype):
+    white = (3127, 10000, 3290, 10000)
+    primaries = (64, 100, 33, 100, 21, 100, 71, 100, 15, 100, 6, 100)  # Adobe RGB
+    curve = tuple(range(0, 65536, 257)) * 3
+    out = io.BytesIO()
+    tifffile.imwrite(
+        out,
+        photo(9, 12, 0).astype(dtype),
+        photometric="rgb",
+        metadata=None,
+        extratags=[
+            (318, 5, 2, white, True),
+            (319, 5, 6, primaries, True),
+            (301, 3, len(curve), curve, True),
+        ],
+    )
+    picture = images.decode(out.getvalue(), "a.tif")
+    with tifffile.TiffFile(io.BytesIO(images.encode(picture))) as file:
+        tag = file.pages.first.tags
+        assert tag[318].value == white and tag[319].value == primaries
+        assert tuple(np.ravel(tag[301].value).tolist()) == curve

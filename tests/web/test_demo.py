@@ -26,12 +26,12 @@ from typer.testing import CliRunner
 from deblurgan_tf import demo, images
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.errors import UsageError
-from deblurgan_tf.models import files as model_files
 from deblurgan_tf.plates.boxes import Box, FoundPlate
+from deblurgan_tf.storage import model_names
 from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.web import models as web_models
 from deblurgan_tf.web import own_blur, pictures, plate_places, server, visits
-from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
+from deblurgan_tf.web.handlers import NEARLY, NO_OCR, NO_PICTURE, NO_PLATE, Handlers
 from deblurgan_tf.web.inside import InsideOnly
 from deblurgan_tf.web.models import EXPLAINED, OWN, Models
 from deblurgan_tf.web.own_blur import Settings
@@ -482,7 +482,7 @@ def test_names_are_explained(models, monkeypatch):
     assert list(labels) == models.names
     assert labels["plates"] == "plates: close-ups of number plates"
     assert labels["narrow.keras"] == f"narrow.keras: {OWN}"
-    assert set(model_files.shipped()) < set(EXPLAINED)  # none without its words
+    assert set(model_names.shipped()) < set(EXPLAINED)  # none without its words
     loaded = []
     monkeypatch.setattr(web_models, "load", loaded.append)
     page_of_auto = Models("auto")
@@ -581,6 +581,23 @@ def test_the_model_follows_the_sample(page, models, no_ocr, monkeypatch):
     assert used("auto") == "photos"
 
 
+def test_a_picture_that_stays_as_it_was_is_told(page, models, monkeypatch):
+    class Brighter:
+        change = 0
+
+        def restore(self, pixels, on_part=None):
+            return pixels + np.uint8(self.change)
+
+    brighter = Brighter()
+    monkeypatch.setattr(models, "restorer", lambda name: brighter)
+    page.take("one", upload(page, "a.png", png(photo(40, 60, 0) // 2)))
+    for change, told in ((1, True), (20, False)):
+        brighter.change = change
+        message = page.restore("one", "photos", ignored).message
+        assert "Restored by photos." in message
+        assert (NEARLY in message) == told
+
+
 def test_places_are_given_for_the_command_line(page, no_ocr):
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
     scale = pictures.shown_scale(80, 160)
@@ -617,7 +634,8 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
     from deblurgan_tf.restoring import plates as plate_restoration
 
     found = [FoundPlate(Box(20, 10, 60, 30), 0.9)]
-    readings = iter([plates.Reading("AB12", 0.5), plates.Reading("", 0.0)])
+    texts = [("AB12", 0.5), ("", 0.0), ("7", 0.71), ("ABC", 0.9)]
+    readings = iter([plates.Reading(*text) for text in texts])
     monkeypatch.setattr(plate_places, "has_ocr", lambda: True)
     monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: found)
     monkeypatch.setattr(plate_restoration, "read_plate", lambda crop: next(readings))
@@ -626,6 +644,9 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
     assert not answer.failed
     names = [name for _, name in answer.crops]
     assert names == ["1 blurred: AB12 (50% sure)", "1 restored: nothing read"]
+    answer = page.plates("one", "narrow.keras", "", ignored)
+    names = [name for _, name in answer.crops]
+    assert names == ["1 blurred: 7", "1 restored: ABC (90% sure)"]
     found.clear()
     answer = page.plates("one", "narrow.keras", "", ignored)
     assert answer.message == NO_PLATE and answer.crops == []
