@@ -385,7 +385,7 @@ def test_a_version_that_is_there_is_never_replaced(tmp_path):
     pytest.importorskip("tensorflow_serving")
     for name in ("1", "4", "notes"):
         (tmp_path / name).mkdir()
-    code, said = run("--output", tmp_path)
+    code, said = run("--output", tmp_path, "--model", MODEL)
     assert code == 2 and "--version, for example 5" in said
     assert list((tmp_path / "1").iterdir()) == []
 
@@ -394,10 +394,15 @@ def test_a_version_that_is_there_is_never_replaced(tmp_path):
     ("arguments", "message"),
     [
         (
-            ["--format", "onnx", "--quantize", "int8"],
+            ["--model", MODEL, "--format", "onnx", "--quantize", "int8"],
             "--quantize is an option of litert",
         ),
-        (["--format", "litert", "--version", "2"], "are options of saved_model"),
+        (
+            ["--model", MODEL, "--format", "litert", "--version", "2"],
+            "are options of saved_model",
+        ),
+        (["--model", "auto"], "export a model by its name"),
+        ([], "--model"),
         (["--model", "none"], "is no shipped model"),
     ],
 )
@@ -419,7 +424,8 @@ def test_a_missing_extra_is_reported_with_the_way_to_install_it(
     form, extra, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    code, said = run("--output", tmp_path / "out", "--format", form)
+    out = tmp_path / "out"
+    code, said = run("--output", out, "--model", MODEL, "--format", form)
     assert code == 2 and install_command(extra) in said
     assert not (tmp_path / "out").exists()
 
@@ -427,7 +433,7 @@ def test_a_missing_extra_is_reported_with_the_way_to_install_it(
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     pytest.importorskip("tensorflow_serving")
     (tmp_path / "file").write_text("")
-    code, said = run("--output", tmp_path / "file")
+    code, said = run("--output", tmp_path / "file", "--model", MODEL)
     assert code == 2 and "name a folder" in said
 
 

@@ -11,6 +11,8 @@ import pytest
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.records import FILE, Recipe, Records, There
+from deblurgan_tf.restoring.requests import checked_request
+from deblurgan_tf.storage import model_names
 
 OPTIONS = {"tta": False, "tile": None, "plates": False, "boxes": []}
 RECIPE = Recipe("photos", "ab" * 32, OPTIONS)
@@ -106,3 +108,25 @@ def test_a_disk_that_refuses_is_one_line(job):
         records.add(job, "restored")
     with pytest.raises(WorkFailed, match=r"deblurgan\.jsonl: cannot be read"):
         Records(output, RECIPE)
+
+
+def test_auto_is_recorded_as_the_model_that_it_chose(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"1")
+    request = checked_request(
+        [str(tmp_path / "x.png")],
+        tmp_path / "out",
+        model="auto",
+        options={"tta": False},
+        plates=False,
+        boxes=["1,2,3,4"],
+        read=False,
+        overwrite=False,
+        report=None,
+    )
+    assert request.model == "auto" and request.recipe.model == "photos"
+    assert request.recipe.sha256 == model_names.sha256(model_names.find("photos"))
+    assert request.recipe.options == {
+        "tta": False,
+        "plates": True,
+        "boxes": [[1, 2, 3, 4]],
+    }
