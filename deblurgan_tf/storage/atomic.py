@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
-PREFIX = ".deblurgan-"
-LONGEST_ENDING = 16  # bytes of an ending that a format may be chosen by
-LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
+from deblurgan_tf.storage.leftovers import temporary_name as temporary_name
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -52,15 +49,6 @@ def write_text(path: Path, text: str) -> None:
     are on the disk.
     """
     write_bytes(path, text.encode(errors="surrogateescape"))
-
-
-def temporary_name(path: Path) -> Path:
-    """A new hidden name in the folder of `path`, with the number of this process.
-
-    It is legal wherever that of `path` is: an ending that is no format's is left out.
-    """
-    ending = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_ENDING else ""
-    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{ending}")
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
