@@ -1,4 +1,9 @@
-"""Writes files and folders whole or not at all, even when the power fails."""
+"""Writes files and folders whole or not at all, even when the power fails.
+
+What a function here has written, and every name that leads to it, is on the disk when
+the function returns. So what lists results is written after them, and never lists one
+that a power cut took.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,14 @@ import os
 import secrets
 import shutil
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 PREFIX = ".deblurgan-"
 LONGEST_ENDING = 16  # bytes of an ending that a format may be chosen by
 LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
+_MAKING = threading.Lock()  # held until a new folder's name is on the disk
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -54,6 +61,34 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
+def append(path: Path, data: bytes) -> None:
+    """Adds bytes to the end of a file, which is made where there is none.
+
+    It is one write: what two processes add does not mix.
+    """
+    new = not path.exists()
+    with open(path, "ab", buffering=0) as file:
+        written = file.write(data)
+        if written != len(data):  # a disk that is almost full takes a part
+            file.write(data[written:])  # and refuses the rest with its own error
+        _flush(file.fileno())
+    if new:
+        _sync(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; no error where it is there already."""
+    with _MAKING:
+        new = []
+        for folder in (path, *path.parents):
+            if folder.exists():
+                break
+            new.append(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            _sync(folder.parent)
+
+
 def temporary_name(path: Path) -> Path:
     """A new hidden name in the folder of `path`, with the number of this process.
 
@@ -88,10 +123,15 @@ def _sync(path: Path) -> None:
         return  # Windows cannot open folders
     handle = os.open(path, os.O_RDONLY)
     try:
+        _flush(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    try:
         os.fsync(handle)
     except OSError as error:
         # Some network file systems have no fsync.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
-    finally:
-        os.close(handle)
