@@ -24,6 +24,7 @@ from deblurgan_tf.data.records import Features, Shard, open_shard
 from deblurgan_tf.errors import DataError, PictureError, RunError
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.storage.atomic import (
+    make_folder,
     move_into_place,
     temporary_name,
     write_bytes,
@@ -123,7 +124,7 @@ def begin(folder: Path, plans: list[Plan]) -> None:
         )
     else:
         with writing_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_text(path, text)
 
 

@@ -28,7 +28,7 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.atomic import append, make_folder, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.storage.leftovers import is_temporary, temporary_folder
 from deblurgan_tf.storage.names import composed
@@ -75,7 +75,7 @@ def _check_path(run: Path) -> None:
 
 def _open_lock(run: Path) -> TextIO:
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
         return open(run / ".lock", "a")
     except OSError as error:
         raise _not_writable(run, error.strerror, error.filename) from None
@@ -173,8 +173,7 @@ def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> 
     command = _describe_command(arguments)
     write_text(run / "config.yaml", configs.dump(config))
     write_text(run / "pictures.txt", "".join(f"{name}\n" for name in _lines(names)))
-    with open(run / "command.txt", "a", encoding="utf-8") as file:
-        file.write(command)
+    append(run / "command.txt", command.encode(errors="surrogateescape"))
 
 
 def _lines(names: list[str]) -> list[str]:
@@ -251,8 +250,8 @@ def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
     line = json.dumps(record, allow_nan=False) + "\n"
     path = run / "log.jsonl"
-    with writing(path), open(path, "a", encoding="utf-8") as file:
-        file.write(line)
+    with writing(path):
+        append(path, line.encode())
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
