@@ -30,7 +30,7 @@ from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
-from deblurgan_tf.storage.atomic import copy_file
+from deblurgan_tf.storage.atomic import copy_file, make_folder
 
 PIXELS_IN_MEMORY = 40_000_000
 """Pixels of the pictures that are in memory at a time; see `Budget`."""
@@ -154,7 +154,7 @@ class Pipeline:
         try:
             if isinstance(result, Exception):
                 raise result  # an OSError, for example, of a plate's crop
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             if result is None:
                 copy_file(outcome.job.source, target)
             else:

@@ -9,13 +9,13 @@ than what is asked for now is not trusted, and not replaced without being asked 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.storage.atomic import append
 
 FILE = ".deblurgan.jsonl"
 
@@ -102,11 +102,7 @@ class Records:
         }
         line = json.dumps(record) + "\n"
         try:
-            with open(self.file, "ab") as file:
-                # One write: the lines of two commands do not mix.
-                file.write((line if self._whole else f"\n{line}").encode())
-                file.flush()
-                os.fsync(file.fileno())
+            append(self.file, (line if self._whole else f"\n{line}").encode())
         except OSError as error:
             raise self._refused("written", error) from error
         self._whole = True
