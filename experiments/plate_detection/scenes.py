@@ -80,7 +80,11 @@ def widest_side(quad: np.ndarray) -> float:
 def blend(
     scene: np.ndarray, picture: np.ndarray, mask: np.ndarray, to_scene: np.ndarray
 ) -> None:
-    """Lays a flat picture on the scene, where its mask is, in place."""
+    """Lays a flat picture on the scene, where its mask is, in place.
+
+    to_scene: from points of the picture to points of the scene, both in pixels from the
+    top left corner of the top left pixel.
+    """
     height, width = picture.shape[:2]
     outline = np.array([[(0, 0), (width, 0), (width, height), (0, height)]], np.float64)
     quad = cv2.perspectiveTransform(outline, to_scene)[0]
@@ -88,12 +92,15 @@ def blend(
     high = np.clip(np.ceil(quad.max(axis=0)) + 1, 0, SIZE).astype(int)
     if (high - low < 2).any():
         return
-    shift = np.array([(1, 0, -low[0]), (0, 1, -low[1]), (0, 0, 1)], np.float64)
-    size = (int(high[0] - low[0]), int(high[1] - low[1]))
-    cover = cv2.warpPerspective(mask, shift @ to_scene, size)
-    warped = cv2.warpPerspective(
-        picture, shift @ to_scene, size, borderMode=cv2.BORDER_REPLICATE
+    # OpenCV counts from the middle of the top left pixel, corners from its corner.
+    before = np.array([(1, 0, 0.5), (0, 1, 0.5), (0, 0, 1)], np.float64)
+    after = np.array(
+        [(1, 0, -low[0] - 0.5), (0, 1, -low[1] - 0.5), (0, 0, 1)], np.float64
     )
+    way = after @ to_scene @ before
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    cover = cv2.warpPerspective(mask, way, size)
+    warped = cv2.warpPerspective(picture, way, size, borderMode=cv2.BORDER_REPLICATE)
     part = scene[low[1] : high[1], low[0] : high[0]]
     cover = cv2.merge([cover] * 3)
     kept = cv2.multiply(part, cv2.bitwise_not(cover), scale=1 / 255)
