@@ -44,7 +44,10 @@ class Quadrilateral(NamedTuple):
     @property
     def width(self) -> float:
         """The longer of the upper and the lower side, pixels."""
-        upper, lower = self.corners[1] - self.corners[0], self.corners[2] - self.corners[3]
+        upper, lower = (
+            self.corners[1] - self.corners[0],
+            self.corners[2] - self.corners[3],
+        )
         return float(max(np.hypot(*upper), np.hypot(*lower)))
 
     def box(self, height: int, width: int) -> Box:
@@ -116,11 +119,14 @@ def quadrilateral_iou(one: np.ndarray, other: np.ndarray) -> float:
 
 def _area(corners: np.ndarray) -> float:
     """Above 0 where they go clockwise, y downwards."""
-    return float(cv2.contourArea(corners, oriented=True))
+    return float(cv2.contourArea(corners.astype(np.float32), oriented=True))
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> float:
-    return float(cv2.intersectConvexConvex(np.float32(one), np.float32(other))[0])
+    shared, _ = cv2.intersectConvexConvex(
+        one.astype(np.float32), other.astype(np.float32)
+    )
+    return float(shared)
 
 
 def find_corners(
@@ -144,8 +150,8 @@ def find_corners(
     found = []
     for small in copies(pixels, smallest):
         scale = np.array(pixels.shape[1::-1]) / np.array(small.shape[1::-1])
-        answer = _answer(model, small)
-        for plate in decode(*answer, threshold):
+        middle, said, lines = _answer(model, small)
+        for plate in decode(middle, said, lines, threshold):
             corners = (plate.corners * scale).astype(np.float32)
             found.append(plate._replace(corners=corners))
     return distinct_quadrilaterals(found)
@@ -166,7 +172,7 @@ def copies(pixels: np.ndarray, smallest: float | None = None) -> list[np.ndarray
     made = []
     while True:
         made.append(_scaled(pixels, scale))
-        if WIDEST >= scale * longer or scale * longer / 2 < SMALLEST_SIDE:
+        if scale * longer <= WIDEST or scale * longer / 2 < SMALLEST_SIDE:
             return made
         scale /= 2
 
@@ -179,11 +185,17 @@ def _scaled(pixels: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _answer(model: keras.Model, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+def _answer(
+    model: keras.Model, pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the network says of uint8 pixels: middle, corners and lines."""
     batch = pixels[None].astype(np.float32) / 127.5 - 1.0
     answer = _compiled(model)(batch)
-    names = ("middle", "corners", "lines")
-    return tuple(keras.ops.convert_to_numpy(answer[name])[0] for name in names)
+    middle, corners, lines = (
+        keras.ops.convert_to_numpy(answer[name])[0]
+        for name in ("middle", "corners", "lines")
+    )
+    return middle, corners, lines
 
 
 @functools.lru_cache(maxsize=2)

@@ -93,19 +93,18 @@ def search(model: keras.Model, data: Path, names: list[str]) -> list[dict]:
         for part, file, pixels, boxes in SETS[name](data):
             began = time.perf_counter()
             plates = corners.find_corners(model, pixels, LOWEST)
-            found.append(
+            seconds = time.perf_counter() - began
+            plates = [
                 {
-                    "set": part,
-                    "file": file,
-                    "size": pixels.shape[1::-1],
-                    "marked": [list(b) for b in boxes],
-                    "seconds": time.perf_counter() - began,
-                    "plates": [
-                        {"corners": p.corners.round(2).tolist(), "score": round(p.score, 4), "lines": p.lines}
-                        for p in plates
-                    ],
-                }  # fmt: skip
-            )
+                    "corners": plate.corners.round(2).tolist(),
+                    "score": round(plate.score, 4),
+                    "lines": plate.lines,
+                }
+                for plate in plates
+            ]
+            photo = {"set": part, "file": file, "size": pixels.shape[1::-1]}
+            photo |= {"marked": [list(b) for b in boxes], "plates": plates}
+            found.append(photo | {"seconds": seconds})
     return found
 
 
@@ -173,8 +172,12 @@ def draw(found: list[dict], data: Path, folder: Path, threshold: float) -> None:
                 place = (int(quad[3][0]), int(quad[3][1]) + 12 * thick)
                 cv2.putText(image, text, place, 0, 0.4 * thick, (0, 255, 255), thick)
             scale = min(1.0, 960 / max(image.shape))
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(folder / f"{part}_{Path(file).stem}.png".replace(" ", "_")), image)
+            image = cv2.resize(
+                image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+            )
+            cv2.imwrite(
+                str(folder / f"{part}_{Path(file).stem}.png".replace(" ", "_")), image
+            )
 
 
 def main() -> None:

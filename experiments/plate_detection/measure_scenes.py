@@ -1,6 +1,7 @@
 """How well the detector finds plates in rendered scenes, and how exact its corners are.
 
-    python measure_scenes.py detector.keras --backgrounds DIR --fonts DIR --paths paths.npy
+    python measure_scenes.py detector.keras --backgrounds DIR --fonts DIR \
+        --paths paths.npy
 
 Scenes of seeds that no training draws, photographed as in the training: views of 352 x
 352 pixels. Found: an IoU of the quadrilaterals of .5. The corner error is the mean
@@ -18,12 +19,12 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "plate_reader"))
 
-import photograph  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from scenes import FIELDS, MOST, Scenes  # noqa: E402
+import photograph
+import tensorflow as tf
+from scenes import FIELDS, MOST, Scenes
 
-import deblurgan_tf.models  # noqa: E402, F401  (registers the layers)
-from deblurgan_tf.plates import corners  # noqa: E402
+import deblurgan_tf.models  # noqa: F401  (registers the layers)
+from deblurgan_tf.plates import corners
 
 SEED = 987_654_321
 CLEAN = 0.3  # a first draw below this leaves a view nearly as it is (photograph.views)
@@ -61,7 +62,11 @@ def main() -> None:
     options = parser.parse_args()
     model = keras.models.load_model(options.model)
     rows, false, lines, views = [], 0, 0, 0
-    for picture, clean, table, in pictures(options):
+    for (
+        picture,
+        clean,
+        table,
+    ) in pictures(options):
         views += 1
         found = corners.find_corners(model, picture, options.threshold)
         free = set(range(len(found)))
@@ -79,7 +84,12 @@ def main() -> None:
             if hit:
                 free.discard(best)
             if fact[8] == 1:
-                wide = float(max(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[3])))
+                wide = float(
+                    max(
+                        np.linalg.norm(quad[1] - quad[0]),
+                        np.linalg.norm(quad[2] - quad[3]),
+                    )
+                )
                 error = np.nan
                 if hit:
                     apart = np.linalg.norm(found[best].corners - quad, axis=1).mean()

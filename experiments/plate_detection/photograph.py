@@ -15,7 +15,7 @@ import tensorflow as tf
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "plate_reader"))
 
-from degrade import POINTS, Draws, _c, _hat, _resampled, _softened, jpeg, sunflower  # noqa: E402
+from degrade import POINTS, Draws, _c, _hat, _resampled, _softened, jpeg, sunflower
 
 SCENE = 480  # pixels a side of a scene
 SIDE = 352  # of a view
@@ -33,7 +33,9 @@ def _kernels(points: tf.Tensor, soft: tf.Tensor) -> tf.Tensor:
         bell = tf.exp(-0.5 * tf.square((places[:, :, None] - offsets) / deviation))
         return bell / (tf.reduce_sum(bell, axis=2, keepdims=True) + 1e-6)
 
-    kernels = tf.matmul(weights(points[..., 1]), weights(points[..., 0]), transpose_a=True)
+    kernels = tf.matmul(
+        weights(points[..., 1]), weights(points[..., 0]), transpose_a=True
+    )
     return kernels / (tf.reduce_sum(kernels, axis=[1, 2], keepdims=True) + 1e-6)
 
 
@@ -62,7 +64,9 @@ def _lit(x: tf.Tensor, clean: tf.Tensor, draw: Draws) -> tf.Tensor:
     mean = tf.reduce_mean(x, axis=[1, 2, 3])
     contrast = tf.where(draw.chance(0.7), draw(0.85, 1.25), draw(0.35, 1.0))
     contrast = tf.where(clean, draw(0.75, 1.2), contrast)
-    place = tf.clip_by_value(mean + 0.4 * draw(-1.0, 1.0) * (1.2 - contrast), 0.08, 0.85)
+    place = tf.clip_by_value(
+        mean + 0.4 * draw(-1.0, 1.0) * (1.2 - contrast), 0.08, 0.85
+    )
     cast = tf.stack([draw.normal(), draw.normal(), draw.normal()], -1)
     cast *= tf.where(draw.chance(0.2), 0.22, 0.05)[:, None]
     cast = tf.exp(cast - tf.reduce_mean(cast, axis=1, keepdims=True))
@@ -74,11 +78,16 @@ def _lit(x: tf.Tensor, clean: tf.Tensor, draw: Draws) -> tf.Tensor:
     over = tf.where(draw.chance(0.1) & ~clean, draw(1.1, 1.8), 1.0)
     dark = tf.where(draw.chance(0.1) & ~clean, draw(0.3, 0.8), 1.0)
     x *= _c(over * dark)
-    for share in (0.12, 0.06):  # lamps and reflections, brighter than what can be stored
+    for share in (
+        0.12,
+        0.06,
+    ):  # lamps and reflections, brighter than what can be stored
         lamp = tf.where(draw.chance(share) & ~clean, draw(0.3, 2.5), 0.0)
         size = 0.01 + 0.2 * tf.pow(draw(), 3.0)
         cx, cy = draw(-0.1, 1.1), draw(-0.1, 1.1)
-        far = tf.square((across - _c(cx)) / _c(size)) + tf.square((down - _c(cy)) / _c(size))
+        far = tf.square((across - _c(cx)) / _c(size)) + tf.square(
+            (down - _c(cy)) / _c(size)
+        )
         color = tf.stack([tf.ones([n]), draw(0.8, 1.0), draw(0.6, 1.0)], -1)
         x += _c(lamp) * tf.exp(-far) * color[:, None, None, :]
     return x
@@ -97,14 +106,17 @@ def _window(table: tf.Tensor, draw: Draws) -> tuple[tf.Tensor, ...]:
     # A plate by chance among those that count.
     there = tf.cast(table[:, :, 8] == 1.0, tf.float32)
     keys = there + 0.999 * tf.math.floormod(
-        draw()[:, None] * 97.0 + tf.range(there.shape[1], dtype=tf.float32) * 0.61803, 1.0
+        draw()[:, None] * 97.0 + tf.range(there.shape[1], dtype=tf.float32) * 0.61803,
+        1.0,
     )
     chosen = tf.one_hot(tf.argmax(keys, axis=1), there.shape[1])
     corners = tf.reshape(table[:, :, :8], [table.shape[0], -1, 4, 2])
     middle = tf.reduce_sum(tf.reduce_mean(corners, axis=2) * chosen[:, :, None], axis=1)
     near = draw.chance(0.6) & (tf.reduce_sum(there, axis=1) > 0.0)
 
-    def start(middle: tf.Tensor, step: tf.Tensor, at: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
+    def start(
+        middle: tf.Tensor, step: tf.Tensor, at: tf.Tensor, free: tf.Tensor
+    ) -> tf.Tensor:
         room = SCENE - SIDE * step
         around = tf.clip_by_value(middle - at * SIDE * step, 0.0, room)
         return tf.where(near, around, free * room)
@@ -144,7 +156,11 @@ def sides(corners: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def views(
-    scenes: tf.Tensor, table: tf.Tensor, paths: tf.Tensor, uniforms: tf.Tensor, seed: tf.Tensor
+    scenes: tf.Tensor,
+    table: tf.Tensor,
+    paths: tf.Tensor,
+    uniforms: tf.Tensor,
+    seed: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """One photo of each scene, and the plates in it.
 
@@ -176,8 +192,8 @@ def views(
     which = draw()
     points = tf.gather(paths, tf.cast(draw() * paths.shape[0], tf.int32))
     w = which[:, None, None]
-    points = tf.where(w < 0.42, points, tf.where(w < 0.65, LINE[None].astype("float32"),
-                                                 sunflower()[None].astype("float32")))  # fmt: skip
+    line, disc = (tf.constant(p[None], tf.float32) for p in (LINE, sunflower()))
+    points = tf.where(w < 0.42, points, tf.where(w < 0.65, line, disc))
     length = tf.where(which < 0.65, draw(0.01, 0.27), draw(0.0, 0.08))
     length = tf.where((which > 0.75) | clean, 0.0, length)
     length = tf.minimum(length * usual, 1.9 * REACH)
@@ -185,7 +201,9 @@ def views(
     angle = tf.where(draw.chance(0.35), draw.normal() * 0.2, angle)
     cos, sin = tf.cos(angle)[:, None], tf.sin(angle)[:, None]
     px, py = points[..., 0], points[..., 1]
-    points = tf.stack([cos * px - sin * py, sin * px + cos * py], -1) * length[:, None, None]
+    points = (
+        tf.stack([cos * px - sin * py, sin * px + cos * py], -1) * length[:, None, None]
+    )
     soft = tf.where(clean, 0.3, 0.03 * usual) * tf.pow(draw(), 2.0)
     x = _convolved(x, _kernels(points, tf.minimum(soft, 6.0)))
     x = tf.pow(tf.clip_by_value(x, 1e-4, 1.0), _c(1.0 / gamma))

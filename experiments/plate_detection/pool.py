@@ -20,11 +20,11 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "plate_reader"))
 
-from scenes import FACTS, SIZE, Scenes  # noqa: E402
+from scenes import FACTS, SIZE, Scenes
 
 
 class Pool:
-    """Pictures (slots, SIZE, SIZE, 3) uint8 and facts (slots, FACTS) float32, shared."""
+    """Pictures (slots, SIZE, SIZE, 3) uint8, facts (slots, FACTS) float32, shared."""
 
     def __init__(self, buffer: mmap.mmap, slots: int) -> None:
         size = slots * SIZE * SIZE * 3

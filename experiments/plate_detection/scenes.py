@@ -63,7 +63,11 @@ def turned(
         [(np.cos(yaw), 0, np.sin(yaw)), (0, 1, 0), (-np.sin(yaw), 0, np.cos(yaw))]
     )
     about_x = np.array(
-        [(1, 0, 0), (0, np.cos(pitch), -np.sin(pitch)), (0, np.sin(pitch), np.cos(pitch))]
+        [
+            (1, 0, 0),
+            (0, np.cos(pitch), -np.sin(pitch)),
+            (0, np.sin(pitch), np.cos(pitch)),
+        ]
     )
     about_z = np.array(
         [(np.cos(roll), -np.sin(roll), 0), (np.sin(roll), np.cos(roll), 0), (0, 0, 1)]
@@ -74,7 +78,9 @@ def turned(
 
 def widest_side(quad: np.ndarray) -> float:
     """The longer of the upper and the lower side, pixels."""
-    return float(max(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[3])))
+    return float(
+        max(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[3]))
+    )
 
 
 def blend(
@@ -157,7 +163,9 @@ class Scenes:
             cut = 0.06 if plate.state is not None else 0.0
             flat, outline, (left, top) = holder(flat, outline, cut, rng)
         self._spoil(rng, flat)
-        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+        corners = np.array(
+            [(0, 0), (width, 0), (width, height), (0, height)], np.float64
+        )
         copies = [(flat, outline)]
         while copies[-1][1].shape[0] > 16:
             smaller = tuple(
@@ -165,7 +173,7 @@ class Scenes:
                 for c in copies[-1]
             )
             copies.append(smaller)
-        return Flat(copies, corners + [left, top], len(plate.rows))
+        return Flat(copies, corners + np.array([left, top]), len(plate.rows))
 
     def _spoil(self, rng: np.random.Generator, flat: np.ndarray) -> None:
         """Dirt, shadows, bolts' rust and reflections on a flat plate, in place."""
@@ -204,10 +212,14 @@ class Scenes:
         source = plate.corners.astype(np.float32)
         wide = widest_side(quad)
         own = float(source[1, 0] - source[0, 0])
-        level = int(np.clip(np.floor(np.log2(own / max(wide, 1.0))), 0, len(plate.copies) - 1))
+        level = int(
+            np.clip(np.floor(np.log2(own / max(wide, 1.0))), 0, len(plate.copies) - 1)
+        )
         picture, mask = plate.copies[level]
         # A copy's size is rounded: its corners are where its own pixels say.
-        scale = np.array(picture.shape[1::-1]) / np.array(plate.copies[0][0].shape[1::-1])
+        scale = np.array(picture.shape[1::-1]) / np.array(
+            plate.copies[0][0].shape[1::-1]
+        )
         to_scene = cv2.getPerspectiveTransform(
             (source * scale).astype(np.float32), quad.astype(np.float32)
         )
@@ -220,7 +232,9 @@ class Scenes:
             shade = things.tone(rng, 5, 200)
             thick = max(1, round(wide * float(rng.uniform(0.02, 0.12))))
             if rng.random() < 0.5:
-                offset = rng.normal(0, wide * 0.3, (2, 2)) + [(-wide, 0), (wide, 0)]
+                offset = rng.normal(0, wide * 0.3, (2, 2)) + np.array(
+                    [(-wide, 0), (wide, 0)]
+                )
                 if rng.random() < 0.6:
                     offset = offset[:, ::-1]
                 a, b = (middle + offset).astype(int)
@@ -233,12 +247,14 @@ class Scenes:
     # Grounds
 
     def ground(self, rng: np.random.Generator) -> np.ndarray:
-        """A scene without plates: a photo's part, a vehicle's surface, a page, shades."""
+        """A scene without plates: a photo, a vehicle's paint, a page or shades."""
         kind = rng.random()
         if kind < 0.78:
             photo = self.photos[int(rng.integers(len(self.photos)))]
             height, width = photo.shape[:2]
-            side = int(np.clip(SIZE * np.exp(rng.uniform(-0.8, 0.7)), 100, min(height, width)))
+            side = int(
+                np.clip(SIZE * np.exp(rng.uniform(-0.8, 0.7)), 100, min(height, width))
+            )
             y = int(rng.integers(height - side + 1))
             x = int(rng.integers(width - side + 1))
             part = photo[y : y + side, x : x + side]
@@ -282,7 +298,9 @@ class Scenes:
             wide = float(np.clip(usual * np.exp(rng.normal(0, 0.3)), 20, 400))
             place = rng.uniform(0.05, 0.95, 2) * SIZE
             if row:
-                place = np.array([(number + 0.5) / count, rng.normal(0.55, 0.06)]) * SIZE
+                place = (
+                    np.array([(number + 0.5) / count, rng.normal(0.55, 0.06)]) * SIZE
+                )
             made = self._vehicle if rng.random() < 0.62 else self._loose
             quad, plate, cover = made(rng, scene, wide, place, lamps)
             if plate is None:
@@ -330,7 +348,9 @@ class Scenes:
         if rng.random() < 0.5:  # a ground of its own
             around = (quad - place) * rng.uniform(1.05, 1.6) + place
             around = around + rng.normal(0, 0.03 * wide, (4, 2))
-            shade = things.colour(rng) if rng.random() < 0.4 else things.tone(rng, 5, 255)
+            shade = (
+                things.colour(rng) if rng.random() < 0.4 else things.tone(rng, 5, 255)
+            )
             cv2.fillPoly(scene, [np.round(around).astype(np.int32)], shade, cv2.LINE_AA)
         return quad.astype(np.float32), plate, quad.astype(np.float32)
 
@@ -367,12 +387,18 @@ class Scenes:
         if rng.random() < 0.6:  # its shadow on the ground
             at = (int(points[4:, 0].mean()), int(bottom[1]) - 2)
             across = max(2, int(np.ptp(points[4:, 0]) * 0.55))
-            cv2.ellipse(scene, at, (across, max(2, across // 6)), 0, 0, 360, (18,) * 3, -1)
+            cv2.ellipse(
+                scene, at, (across, max(2, across // 6)), 0, 0, 360, (18,) * 3, -1
+            )
         gain = float(rng.uniform(0.5, 1.25))
-        blend(scene, cv2.convertScaleAbs(thing.picture, alpha=gain), thing.mask, to_scene)
+        blend(
+            scene, cv2.convertScaleAbs(thing.picture, alpha=gain), thing.mask, to_scene
+        )
         scale = wide / slot
         for lx, ly, radius in thing.lamps:
-            spot = cv2.perspectiveTransform(np.array([[(lx, ly)]], np.float64), to_scene)
+            spot = cv2.perspectiveTransform(
+                np.array([[(lx, ly)]], np.float64), to_scene
+            )
             lamps.append((spot[0, 0], radius * scale))
         return points[:4].astype(np.float32), plate, points[4:].astype(np.float32)
 
@@ -422,7 +448,9 @@ class Scenes:
         for quad in quads:
             middle, wide = quad.mean(axis=0), widest_side(quad)
             reach = wide * float(rng.uniform(0.5, 0.9))
-            far = ((columns - middle[0]) / reach) ** 2 + ((rows - middle[1]) / reach) ** 2
+            far = ((columns - middle[0]) / reach) ** 2 + (
+                (rows - middle[1]) / reach
+            ) ** 2
             if flash:
                 light += float(rng.uniform(0.3, 0.9)) * np.exp(-(far**1.5))
         light = cv2.resize(light, (SIZE, SIZE))[..., None]
@@ -457,5 +485,7 @@ def _overlap(cover: np.ndarray, quad: np.ndarray) -> float:
     area = cv2.contourArea(quad.astype(np.float32))
     if area < 1.0:
         return 1.0
-    shared, _ = cv2.intersectConvexConvex(cover.astype(np.float32), quad.astype(np.float32))
+    shared, _ = cv2.intersectConvexConvex(
+        cover.astype(np.float32), quad.astype(np.float32)
+    )
     return float(shared / area)

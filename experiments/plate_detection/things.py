@@ -111,7 +111,10 @@ def car(rng: np.random.Generator) -> Vehicle:
         cv2.fillPoly(picture, [cut], tone(rng, 60, 220), cv2.LINE_AA)
     front = rng.random() < 0.4
     lamps = []
-    size = (width * float(rng.uniform(0.06, 0.13)), height * float(rng.uniform(0.04, 0.1)))
+    size = (
+        width * float(rng.uniform(0.06, 0.13)),
+        height * float(rng.uniform(0.04, 0.1)),
+    )
     lamp_y = belt + height * float(rng.uniform(0.08, 0.16))
     for side in (-1, 1):
         x = width / 2 + side * (width / 2 - sill - size[0] - 4)
@@ -134,14 +137,19 @@ def car(rng: np.random.Generator) -> Vehicle:
         cv2.line(picture, (0, bumper), (width, bumper), tone(rng, 5, 60), 2)
     wide = width * float(rng.uniform(0.22, 0.36))
     if rng.random() < 0.5:  # the recess that holds the plate
-        half = (wide * float(rng.uniform(0.54, 0.75)), wide * float(rng.uniform(0.2, 0.32)))
+        half = (
+            wide * float(rng.uniform(0.54, 0.75)),
+            wide * float(rng.uniform(0.2, 0.32)),
+        )
         corner = (int(width / 2 - half[0]), int(slot_y - half[1]))
         other = (int(width / 2 + half[0]), int(slot_y + half[1]))
         cv2.rectangle(picture, corner, other, tone(rng, 10, 110), -1)
     if rng.random() < 0.6:
         y = slot_y - height * float(rng.uniform(0.12, 0.17))
         x = width * float(rng.uniform(0.3, 0.7))
-        write(rng, picture, word(rng), (x - 50, y - 7, x + 50, y + 7), tone(rng, 150, 240))
+        write(
+            rng, picture, word(rng), (x - 50, y - 7, x + 50, y + 7), tone(rng, 150, 240)
+        )
     slot = (width * float(rng.normal(0.5, 0.015)), slot_y, wide)
     return Vehicle(picture, mask, slot, lamps, bool(rng.random() < 0.3))
 
@@ -175,7 +183,11 @@ def motorbike(rng: np.random.Generator) -> Vehicle:
             cv2.line(mask, (x, int(tail_y)), foot, 255, thick)
             cv2.line(picture, (x, int(tail_y)), foot, tone(rng, 40, 200), thick)
     lamps = []
-    lamp = (middle, float(rng.uniform(0.55, 0.9)) * tail_y, width * float(rng.uniform(0.1, 0.25)))
+    lamp = (
+        middle,
+        float(rng.uniform(0.55, 0.9)) * tail_y,
+        width * float(rng.uniform(0.1, 0.25)),
+    )
     axes = (int(lamp[2]), int(lamp[2] * rng.uniform(0.3, 0.7)))
     red = (int(rng.integers(110, 230)), 18, 26)
     cv2.ellipse(picture, (int(lamp[0]), int(lamp[1])), axes, 0, 0, 360, red, -1)
@@ -189,7 +201,9 @@ def motorbike(rng: np.random.Generator) -> Vehicle:
     if rng.random() < 0.4:
         box = (middle - 40, 6, middle + 40, 18)
         write(rng, picture, word(rng), box, tone(rng, 120, 250))
-    return Vehicle(picture, mask, (middle, slot_y, wide), lamps, bool(rng.random() < 0.85))
+    return Vehicle(
+        picture, mask, (middle, slot_y, wide), lamps, bool(rng.random() < 0.85)
+    )
 
 
 def grille(rng: np.random.Generator, image: np.ndarray) -> None:
@@ -234,7 +248,10 @@ def look_alike(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     elif kind == 4:  # an empty sheet: nothing is written on it
         cv2.rectangle(image, (0, 0), (width - 1, height - 1), tone(rng, 0, 200), 2)
         if rng.random() < 0.5:
-            at = (int(width * rng.uniform(0.2, 0.8)), int(height * rng.uniform(0.2, 0.8)))
+            at = (
+                int(width * rng.uniform(0.2, 0.8)),
+                int(height * rng.uniform(0.2, 0.8)),
+            )
             cv2.circle(image, at, height // 5, colour(rng), -1)
     elif kind == 5:  # stripes, as of a barrier or a crossing
         step = int(rng.integers(8, 40))
@@ -245,7 +262,13 @@ def look_alike(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     else:  # a word in letters of its own, without a ground
         mask[:] = 0
         letters = np.zeros_like(image)
-        write(rng, letters, word(rng), (4, height * 0.3, width - 4, height * 0.7), (255,) * 3)
+        write(
+            rng,
+            letters,
+            word(rng),
+            (4, height * 0.3, width - 4, height * 0.7),
+            (255,) * 3,
+        )
         mask = letters[..., 0].copy()
     return image, mask
 

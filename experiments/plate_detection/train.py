@@ -51,8 +51,18 @@ def targets(table: tf.Tensor, places: int) -> dict[str, tf.Tensor]:
     at = (tf.range(places, dtype=tf.float32) + 0.5) * detector.STRIDE
     place = tf.stack(tf.meshgrid(at, at), -1)[None, :, :, None]  # x, y
     middle = tf.reduce_mean(corners, axis=4)
-    half_x = (corners[..., 1, :] - corners[..., 0, :] + corners[..., 2, :] - corners[..., 3, :]) / 4
-    half_y = (corners[..., 3, :] - corners[..., 0, :] + corners[..., 2, :] - corners[..., 1, :]) / 4
+    half_x = (
+        corners[..., 1, :]
+        - corners[..., 0, :]
+        + corners[..., 2, :]
+        - corners[..., 3, :]
+    ) / 4
+    half_y = (
+        corners[..., 3, :]
+        - corners[..., 0, :]
+        + corners[..., 2, :]
+        - corners[..., 1, :]
+    ) / 4
     offset = place - middle
     area = half_x[..., 0] * half_y[..., 1] - half_x[..., 1] * half_y[..., 0]
     area = tf.where(tf.abs(area) < 1e-3, 1.0, area)
@@ -85,7 +95,9 @@ def targets(table: tf.Tensor, places: int) -> dict[str, tf.Tensor]:
     }
 
 
-def losses(outputs: dict[str, tf.Tensor], wanted: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+def losses(
+    outputs: dict[str, tf.Tensor], wanted: dict[str, tf.Tensor]
+) -> list[tf.Tensor]:
     """Of the middles, the corners and the lines."""
     logit = tf.cast(outputs["middle"][..., 0], tf.float32)
     heat = wanted["heat"]
@@ -183,13 +195,17 @@ def main() -> None:
     def step(pictures, table, rate, count):
         wanted = targets(table, math.ceil(photograph.SIDE / detector.STRIDE))
         with tf.GradientTape() as tape:
-            middles, corners, lines, error = losses(model(pictures, training=True), wanted)
+            middles, corners, lines, error = losses(
+                model(pictures, training=True), wanted
+            )
             loss = middles + 8.0 * corners + 0.3 * lines
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.learning_rate.assign(rate)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
         share = tf.maximum(0.002, 9.0 / (10.0 + count))
-        for average, variable in zip(mean, model.variables):
+        for average, variable in zip(mean, model.variables, strict=True):
             average.assign_add(share * (tf.convert_to_tensor(variable) - average))
         return tf.stack([loss, middles, corners, lines, error])
 
@@ -205,8 +221,10 @@ def main() -> None:
             inputs = (trial[0], trial[1], paths, trial[2], seed(1))
             one = fast(*inputs)
             other = views["now"](*inputs)
-            apart = [float(tf.reduce_max(tf.abs(tf.reduce_mean(a - b, axis=list(range(1, a.shape.rank))))))
-                     for a, b in zip(one, other)]  # fmt: skip
+            apart = [
+                float(tf.abs(tf.reduce_mean(a) - tf.reduce_mean(b)))
+                for a, b in zip(one, other, strict=True)
+            ]
             log(f"photos compiled in {time.time() - began:.0f} s, means apart {apart}")
             if max(apart) < 0.02:
                 views["now"] = fast
@@ -218,7 +236,8 @@ def main() -> None:
         places = {id(v): k for k, v in enumerate(model.variables)}
         values = [mean[places[id(v)]].numpy() for v in model.weights]
         parts = {
-            f"w{k}": v.astype(np.float16) if v.ndim > 1 else v for k, v in enumerate(values)
+            f"w{k}": v.astype(np.float16) if v.ndim > 1 else v
+            for k, v in enumerate(values)
         }
         part = options.output / ".part.npz"
         np.savez(part, **parts)
@@ -242,24 +261,30 @@ def main() -> None:
         count += 1
         pictures, table = views["now"](batch[0], batch[1], paths, batch[2], seed(count))
         result = step(
-            pictures, table, tf.constant(rate, tf.float32), tf.constant(count, tf.float32)
+            pictures,
+            table,
+            tf.constant(rate, tf.float32),
+            tf.constant(count, tf.float32),
         )
         results.append(result)
         if first is None:
             log("first step", result.numpy().round(3))
             first = since = time.time()
             if options.xla:
-                threading.Thread(target=compile_views, args=(batch,), daemon=True).start()
+                threading.Thread(
+                    target=compile_views, args=(batch,), daemon=True
+                ).start()
         elif len(results) % 10 == 0:
             result.numpy()  # not further ahead of the device than ten steps
         if time.time() - since > 10:
             values = np.array([r.numpy() for r in results])
             speed = options.batch * (count - since_count) / (time.time() - since)
-            loss, middles, corners, lines, error = values.mean(axis=0)
+            loss, middles, _, lines, error = values.mean(axis=0)
             filled = int((pool.facts[:, 0] > 0).sum())
             log(
-                f"step {count} loss {loss:.3f} middles {middles:.3f} corners {error:.4f}",
-                f"lines {lines:.3f} rate {rate:.1e} {speed:.0f}/s pool {filled}",
+                f"step {count} loss {loss:.3f} middles {middles:.3f}",
+                f"corners {error:.4f} lines {lines:.3f} rate {rate:.1e}",
+                f"{speed:.0f}/s pool {filled}",
             )
             if not np.isfinite(loss):
                 raise SystemExit("the loss is not finite")

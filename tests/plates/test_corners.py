@@ -55,7 +55,11 @@ def test_places_less_than_half_as_likely_as_the_peak_have_no_say():
 
 
 def test_plates_come_best_first_and_weak_peaks_not_at_all():
-    plates = [(QUAD, 0.6, 1), (QUAD + [90, 0], 0.8, 1), (QUAD + [0, 90], 0.2, 1)]
+    plates = [
+        (QUAD, 0.6, 1),
+        (QUAD + np.float32([90, 0]), 0.8, 1),
+        (QUAD + np.float32([0, 90]), 0.2, 1),
+    ]
     found = corners.decode(*answer(24, 32, plates))
     assert [round(p.score, 3) for p in found] == [0.8, 0.6]
     assert len(corners.decode(*answer(24, 32, plates), threshold=0.1)) == 3
@@ -76,9 +80,9 @@ def test_of_overlapping_plates_the_best_stays_and_neighbours_stay_too():
     best = quadrilateral(QUAD, 0.9)
     shifted = quadrilateral(QUAD + 6, 0.8)
     inner = quadrilateral(QUAD.mean(0) + 0.4 * (QUAD - QUAD.mean(0)), 0.7)
-    beside = quadrilateral(QUAD + [70, 0], 0.6)
-    crossed = quadrilateral(QUAD[[0, 2, 1, 3]] + [0, 200], 0.95)
-    mirrored = quadrilateral(QUAD[::-1] + [0, 300], 0.95)
+    beside = quadrilateral(QUAD + np.float32([70, 0]), 0.6)
+    crossed = quadrilateral(QUAD[[0, 2, 1, 3]] + np.float32([0, 200]), 0.95)
+    mirrored = quadrilateral(QUAD[::-1] + np.float32([0, 300]), 0.95)
     given = [inner, beside, shifted, best, crossed, mirrored]
     assert corners.distinct_quadrilaterals(given) == [best, beside]
 
@@ -86,8 +90,10 @@ def test_of_overlapping_plates_the_best_stays_and_neighbours_stay_too():
 def test_iou_of_quadrilaterals():
     square = np.float32([[0, 0], [10, 0], [10, 10], [0, 10]])
     assert corners.quadrilateral_iou(square, square) == pytest.approx(1)
-    assert corners.quadrilateral_iou(square, square + [5, 0]) == pytest.approx(1 / 3)
-    assert corners.quadrilateral_iou(square, square + [20, 0]) == 0
+    assert corners.quadrilateral_iou(
+        square, square + np.float32([5, 0])
+    ) == pytest.approx(1 / 3)
+    assert corners.quadrilateral_iou(square, square + np.float32([20, 0])) == 0
     diamond = np.float32([[5, 0], [10, 5], [5, 10], [0, 5]])
     assert corners.quadrilateral_iou(square, diamond) == pytest.approx(0.5)
 
