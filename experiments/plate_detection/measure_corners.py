@@ -3,6 +3,8 @@
     python measure_corners.py detector.keras --data DATA --output found.json
     python measure_corners.py --table found.json [--threshold .35]
 
+Without a model the OCR's detector is measured, which needs the extra `ocr`.
+
 DATA: the folder with plates/eu, dashcam, vietnam and bsds/val, as measure.py's PHOTOS
 are made. Everything found with a score of .05 or more is kept in --output; the table
 counts what a threshold leaves. A plate is found where the box around its corners has
@@ -14,8 +16,10 @@ from __future__ import annotations
 import argparse
 import collections
 import csv
+import functools
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -27,9 +31,11 @@ import deblurgan_tf.models  # registers the layers  # noqa: F401
 from deblurgan_tf import images
 from deblurgan_tf.plates import corners
 from deblurgan_tf.plates.boxes import Box, iou
+from deblurgan_tf.plates.detection import find_plates
 
 LOWEST = 0.05
 STRENGTHS = (0.0, 0.1, 0.15, 0.2)
+Finder = Callable[[np.ndarray], list[corners.Quadrilateral]]
 
 
 def eu(data: Path):
@@ -86,13 +92,23 @@ def without(data: Path):
 SETS = {"eu": eu, "dashcam": dashcam, "vietnam": vietnam, "without": without}
 
 
-def search(model: keras.Model, data: Path, names: list[str]) -> list[dict]:
+def ocr(pixels: np.ndarray) -> list[corners.Quadrilateral]:
+    """What the OCR's text detector finds, as quadrilaterals."""
+    return [
+        corners.Quadrilateral(
+            np.float32([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]), 1.0, 1
+        )
+        for (x, y, w, h), _ in find_plates(pixels)
+    ]
+
+
+def search(find: Finder, data: Path, names: list[str]) -> list[dict]:
     """What is found in each photo of the sets."""
     found = []
     for name in names:
         for part, file, pixels, boxes in SETS[name](data):
             began = time.perf_counter()
-            plates = corners.find_corners(model, pixels, LOWEST)
+            plates = find(pixels)
             seconds = time.perf_counter() - began
             plates = [
                 {
@@ -193,8 +209,12 @@ def main() -> None:
     if options.table:
         found = json.loads(options.table.read_text())
     else:
-        model = keras.models.load_model(options.model)
-        found = search(model, options.data, options.sets.split(","))
+        if options.model:
+            model = keras.models.load_model(options.model)
+            find = functools.partial(corners.find_corners, model, threshold=LOWEST)
+        else:
+            find = ocr
+        found = search(find, options.data, options.sets.split(","))
         if options.output:
             options.output.write_text(json.dumps(found))
     table(found, sorted({0.1, 0.2, 0.3, 0.4, 0.5, options.threshold}))

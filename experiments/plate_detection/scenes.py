@@ -223,8 +223,11 @@ class Scenes:
         to_scene = cv2.getPerspectiveTransform(
             (source * scale).astype(np.float32), quad.astype(np.float32)
         )
-        if rng.random() < 0.5:
-            gain = float(rng.uniform(0.55, 1.2))
+        kind = rng.random()  # some in the light of lamps, or overexposed
+        if kind < 0.64:
+            low, high = (0.55, 1.2) if kind < 0.5 else (1.4, 2.8)
+            low, high = (0.25, 0.55) if kind > 0.59 else (low, high)
+            gain = float(rng.uniform(low, high))
             picture = cv2.convertScaleAbs(picture, alpha=gain)
         blend(scene, picture, mask, to_scene)
         if hidden and rng.random() < 0.12:  # a bar, a cable, a tow ball before it
