@@ -1,5 +1,5 @@
 # make install: the environment .venv with the package; EXTRAS=ocr,video adds extras
-# make run: train on rendered plates (some ten minutes) and show the result
+# make run: train on rendered plates (some ten minutes); it ends by saying where its pictures are
 # make test: the tests (under ten minutes); make lint; make test-slow; make benchmark
 # make docs: the manual, into site/; make coverage: the tests with a report of what ran
 # make browser: the demo's page in a headless Chromium, which is installed if it can be
@@ -11,7 +11,6 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c '' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: install run test coverage docs test-slow browser test-processes test-ray test-load test-server lint benchmark clean
 

@@ -10,6 +10,7 @@ from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.options import Precision, Tile, Tta
 from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.storage.resources import DEFAULT_MODEL
 
 # Ray, Arrow and TensorFlow take seconds to import, which --help does without. So they
@@ -20,29 +21,32 @@ app = App()
 @app.command(
     no_args_is_help=True,
     examples=(
-        "python -m deblurgan_tf.batch photos restored",
-        "python -m deblurgan_tf.batch s3://bucket/photos s3://bucket/restored "
+        "python -m deblurgan_tf.batch photos --output restored",
+        "python -m deblurgan_tf.batch s3://bucket/photos --output s3://bucket/restored "
         "--address auto",
-        "python -m deblurgan_tf.batch plates.parquet restored --model plates "
+        "python -m deblurgan_tf.batch plates.parquet --output restored --model plates "
         "--bytes-column image",
     ),
 )
 def main(
-    inputs: Annotated[
+    places: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT... [OUTPUT]",
             help="folders of pictures, or Parquet data sets of their bytes: paths, or "
-            "URIs such as s3://bucket/folder that pyarrow or fsspec open",
+            "URIs such as s3://bucket/folder that pyarrow or fsspec open; the last one "
+            "is OUTPUT, unless --output names it",
         ),
     ],
     output: Annotated[
-        str,
-        typer.Argument(
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
             metavar="OUTPUT",
             help="the folder or URI of the results and of their manifest",
         ),
-    ],
+    ] = None,
     model: Annotated[
         str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
     ] = DEFAULT_MODEL,
@@ -113,6 +117,7 @@ def main(
 
     with stoppable("stopped; run the same command again to resume"):
         check_extra()
+        inputs, output = _places(places, output)
         from deblurgan_tf.batching.job import Job, run
         from deblurgan_tf.batching.stores import open_place
 
@@ -139,6 +144,18 @@ def main(
     say(f"{shown}; results and manifest in {open_place(output).name}")
     if counts["failed"]:
         raise typer.Exit(1)
+
+
+def _places(places: list[str], output: str | None) -> tuple[list[str], str]:
+    """INPUT and OUTPUT, which is the last place where --output does not name it."""
+    if output is not None:
+        return places, output
+    if len(places) < 2:
+        raise UsageError(
+            f"{places[0]}: is the only place; name the folder of the results with "
+            "--output"
+        )
+    return places[:-1], places[-1]
 
 
 if __name__ == "__main__":

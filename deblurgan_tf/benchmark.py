@@ -37,7 +37,12 @@ Overrides = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    examples=(
+        "python -m deblurgan_tf.benchmark train --no-torch",
+        "python -m deblurgan_tf.benchmark train --side 128 --side 256 --no-torch",
+    ),
+)
 def train(
     sides: Annotated[
         list[int] | None,
@@ -83,7 +88,13 @@ def train(
     )
 
 
-@app.command()
+@app.command(
+    examples=(
+        "python -m deblurgan_tf.benchmark predict --no-torch",
+        "python -m deblurgan_tf.benchmark predict --model photos --model plates "
+        "--no-torch --json speed.json",
+    ),
+)
 def predict(
     models: Annotated[
         list[str] | None,
@@ -127,7 +138,9 @@ def predict(
     )
 
 
-@app.command()
+@app.command(
+    examples=("python -m deblurgan_tf.benchmark blur --side 128 --batch 4",),
+)
 def blur(
     side: Annotated[int, typer.Option(help="height and width, pixels")] = 256,
     batch: Annotated[int, typer.Option(help="pictures in a step")] = 1,
@@ -142,7 +155,12 @@ def blur(
     _report(comparisons.blurring(side, batch, count, rounds), output)
 
 
-@app.command()
+@app.command(
+    examples=(
+        "python -m deblurgan_tf.benchmark data",
+        "python -m deblurgan_tf.benchmark data --set data.batch=4 --no-step",
+    ),
+)
 def data(
     config: ConfigFile = None,
     overrides: Overrides = None,

@@ -34,7 +34,9 @@ def main(
             help="a PyTorch state dict, or a .keras file of version 0.1",
         ),
     ],
-    output: Annotated[Path, typer.Option(help="the model to write, *.keras")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="the model to write, *.keras")
+    ],
     dropout: Annotated[
         bool | None,
         typer.Option(

@@ -7,6 +7,9 @@ message names the file or the value, and the way out. Every command shows it as 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Something that the user can mend; the message says what and how."""
@@ -54,3 +57,9 @@ class WorkFailed(UserError):
     """Work that had begun could not be ended: exit code 1."""
 
     exit_code = 1
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: "; did you mean plates?", or ""."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -46,7 +46,9 @@ def main(
             "(file,x,y,width,height)",
         ),
     ],
-    output: Annotated[Path, typer.Option(help="the folder of the results")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="the folder of the results")
+    ],
     model: Annotated[
         str,
         typer.Option(

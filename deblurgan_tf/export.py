@@ -30,8 +30,10 @@ def main(
     output: Annotated[
         Path,
         typer.Option(
+            "--output",
+            "-o",
             help="saved_model: the model's folder, in which a folder of the version is "
-            "made; other formats: the folder of the file"
+            "made; other formats: the folder of the file",
         ),
     ],
     model: Annotated[

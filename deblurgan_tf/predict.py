@@ -38,7 +38,9 @@ def main(
             "input",
         ),
     ],
-    output: Annotated[Path, typer.Option(help="folder of the results")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="folder of the results")
+    ],
     model: Annotated[
         str | None,
         typer.Option(

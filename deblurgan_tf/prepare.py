@@ -19,6 +19,7 @@ from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import counting_bar, say
 from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.preparation.limits import Limits
+from deblurgan_tf.storage.places import resolved
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
 # wrong usage as far as it can.
@@ -51,7 +52,10 @@ Sources = Annotated[
 )
 def blur(
     sharp: Sources,
-    output: Annotated[Path, typer.Option(metavar="PAIRS", help="folder of the pairs")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PAIRS", help="folder of the pairs"),
+    ],
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
     count: Annotated[
         int | None,
@@ -139,7 +143,10 @@ def blur(
 )
 def plates(
     photos: Sources,
-    output: Annotated[Path, typer.Option(metavar="DIR", help="folder of the crops")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="folder of the crops"),
+    ],
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -172,6 +179,7 @@ def plates(
     from deblurgan_tf.preparation import plates_folder
     from deblurgan_tf.preparation.inputs import pictures_given
     from deblurgan_tf.preparation.tables import boxes_of
+    from deblurgan_tf.storage.names import composed
 
     given = None if boxes is None else boxes_of(boxes)
     if given is None or read:
@@ -180,7 +188,7 @@ def plates(
         check_ocr("--boxes")
     plates_folder.check_empty(output)
     jobs = pictures_given(photos, output)
-    known = {plates_folder.name_of(job, output) for job in jobs}
+    known = {composed(plates_folder.name_of(job, output)) for job in jobs}
     for name in sorted((given or {}).keys() - known):
         say(f"warning: {boxes}: {name} is none of the photos", "yellow")
     limits = Limits(min_width, max_edge_width, min_score)
@@ -268,7 +276,10 @@ def pack(
         Path, typer.Argument(metavar="DIR", help="pairs, sharp pictures, or both parts")
     ],
     output: Annotated[
-        Path, typer.Option(metavar="DATA", help="the data directory of the set")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DATA", help="the data directory of the set"
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="of the set: small letters, digits and _")
@@ -286,9 +297,12 @@ def pack(
     same command continues where it was stopped. Exit codes: 0 all went well, 1 some
     picture was left out, 2 wrong usage, 130 and 143 stopped.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(f"--name {name}: use only small letters, digits and _")
-    if output.resolve().is_relative_to(folder.resolve()):
+    # Names of the files are longer by up to 60 characters, and end at 255.
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,99}", name):
+        raise UsageError(
+            f"--name {name}: use only small letters, digits and _, 100 at most"
+        )
+    if resolved(output).is_relative_to(resolved(folder)):
         raise UsageError(f"--output {output}: lies in {folder}; choose a place outside")
     from deblurgan_tf.preparation.data_sets import recognise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,17 +77,29 @@ def _experiment_name(path: Path) -> str:
 
 
 def _list_results(run: Path) -> None:
+    """Says where the pictures are, and what to type next."""
+    from deblurgan_tf.storage import installation
+    from deblurgan_tf.storage.resources import resource
+
     results = {
-        "progress.png": "the samples over time",
+        "progress.png": "the samples over time: blurred, restored, sharp",
         "loss.png": "the losses and the validation",
+        "samples": "the samples of each time, larger",
         "generator.keras": "the best generator by validation",
-        "log.jsonl": "the log",
-        "checkpoints": "for a longer training: raise train.steps or train.epochs",
-        "samples": "the samples at several steps",
+        "log.jsonl": "the numbers",
     }
+    print("Look at:")
     for name, meaning in results.items():
         if (run / name).exists():
-            print(f"{run / name}: {meaning}")
+            print(f"  {run / name}  {meaning}")
+    if not (run / "generator.keras").exists():
+        return
+    sample = installation.shown(resource("assets", "samples", "plate-1-blurred.png"))
+    python, folder = installation.python(), shlex.quote(str(run))
+    print(f"""Restore a picture with this model:
+  {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} \\
+      --model {folder} --output restored_by_{shlex.quote(run.name)}
+Train longer: the same command with --set train.steps=N or --epochs N""")
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from deblurgan_tf import convert, predict
 from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models import torch_weights
 from deblurgan_tf.models.files import open_model
+from deblurgan_tf.storage.installation import install_command
 
 try:
     import torch
@@ -305,7 +307,7 @@ def test_without_pytorch_the_error_says_how_to_install_it(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    match = r"pip install 'deblurgan_tf\[torch\]'"
+    match = re.escape(install_command("torch"))
     with pytest.raises(MissingExtra, match=match):
         torch_weights.convert(Path("net.pth"))
 

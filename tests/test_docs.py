@@ -12,6 +12,7 @@ import typer.main
 from helpers.places import ROOT
 
 import deblurgan_tf
+from deblurgan_tf import __main__ as list_of_commands
 from deblurgan_tf import config as configs
 
 PAGES = sorted(
@@ -75,6 +76,22 @@ def test_commands_have_the_options_that_they_use(page):
             check(verb, arguments)
         except Exception as error:
             pytest.fail(f"{verb} {shlex.join(arguments)}: {error!r}")
+
+
+@pytest.mark.parametrize("verb", list_of_commands.COMMANDS)
+def test_the_examples_of_the_help_can_be_typed(verb):
+    command = typer.main.get_command(
+        importlib.import_module(f"deblurgan_tf.{verb}").app
+    )
+    examples = [
+        line
+        for each in getattr(command, "commands", {verb: command}).values()
+        for line in each.epilog.split("\b\n")[1].splitlines()
+    ]
+    assert examples
+    for line in examples:
+        [(verb, arguments)] = commands_of(f"    {line}\n")
+        check(verb, arguments)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

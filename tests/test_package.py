@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import deblurgan_tf
 from deblurgan_tf import __main__ as list_of_commands
 from deblurgan_tf import config as configs
-from deblurgan_tf import train
+from deblurgan_tf import predict, train
 from deblurgan_tf.storage.resources import resource
 
 
@@ -56,13 +57,14 @@ def test_the_shipped_experiments_are_found_and_valid(name):
 
 
 def test_the_public_interface_is_listed_and_imported_when_it_is_used(tmp_path):
-    names = ["__version__", "load", "restore_plates", "restore_video"]
+    names = ["__version__", "images", "load", "restore_plates", "restore_video"]
     assert dir(deblurgan_tf) == sorted(deblurgan_tf.__all__) == names
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         deblurgan_tf.nothing  # noqa: B018
     code = (
         "import sys, deblurgan_tf\n"
         "print(deblurgan_tf.__version__, 'numpy' in sys.modules)\n"
+        "deblurgan_tf.images.read_rgb\n"
         "deblurgan_tf.restore_video\n"
         "deblurgan_tf.restore_plates\n"
         "print('tensorflow' in sys.modules)\n"
@@ -103,5 +105,28 @@ def test_a_command_given_as_an_argument_is_refused_with_the_right_line(capsys):
     assert list_of_commands.main(["train", "--epochs", "3"]) == 2
     assert "python -m deblurgan_tf.train --help" in capsys.readouterr().err
     assert list_of_commands.main(["trian"]) == 2
-    assert "python -m deblurgan_tf.COMMAND --help" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "python -m deblurgan_tf.COMMAND --help; did you mean train?" in said
     assert list_of_commands.main(["--help"]) == 0
+    assert list_of_commands.main(["--version"]) == 0
+    assert capsys.readouterr().out.endswith(
+        f"deblurgan_tf {deblurgan_tf.__version__}\n"
+    )
+
+
+def test_completion_is_installed_for_every_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert list_of_commands.main(["--install-completion", "bash"]) == 0
+    for name in list_of_commands.COMMANDS:
+        script = tmp_path / ".bash_completions" / f"deblurgan-{name}.sh"
+        assert f"_DEBLURGAN_{name.upper()}_COMPLETE=complete_bash" in script.read_text()
+        assert str(script) in capsys.readouterr().out or name != "train"
+    assert list_of_commands.main(["--install-completion", "tcsh"]) == 2
+
+
+def test_the_tab_key_completes_an_option(monkeypatch):
+    monkeypatch.setenv("_DEBLURGAN_PREDICT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "deblurgan-predict --pla")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    result = CliRunner().invoke(predict.app, prog_name="deblurgan-predict")
+    assert (result.exit_code, result.stdout) == (0, "--plates\n")

@@ -13,6 +13,7 @@ from logging import StreamHandler
 from typing import Any
 
 from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.storage.installation import install_command
 
 
 def check_extra() -> None:
@@ -20,7 +21,7 @@ def check_extra() -> None:
     if any(importlib.util.find_spec(name) is None for name in ("ray", "pyarrow")):
         raise MissingExtra(
             "restoring on Ray needs the extra ray; install it with "
-            "pip install 'deblurgan_tf[ray]'"
+            f"{install_command('ray')}"
         )
 
 

@@ -55,14 +55,16 @@ def execute(
             read_rows, inputs=inputs, bytes_column=task.bytes_column, batch=task.batch
         )
     with DataContext.current(context):
-        dataset = ray.data.from_arrow(list(units))
+        tables = list(units)
+        dataset = ray.data.from_arrow(tables)
         # Reading waits for disks and networks, so the CPUs are left to the actors.
         fetched = dataset.map_batches(
             read,
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=0,
-            compute=TaskPoolStrategy(size=max(2, actors // 2)),
+            # Ray warns of more tasks than there are portions.
+            compute=TaskPoolStrategy(size=min(max(2, actors // 2), len(tables) or 1)),
         )
         restored = fetched.map_batches(
             worker,

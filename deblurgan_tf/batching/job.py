@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import deblurgan_tf
+from deblurgan_tf import images
 from deblurgan_tf.batching import (
     cluster,
     listing,
@@ -26,6 +27,7 @@ from deblurgan_tf.batching import (
 )
 from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import Task
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import console, counting_bar, say
 from deblurgan_tf.errors import DataError, UsageError
 
@@ -67,7 +69,7 @@ def run(job: Job) -> Counter[str]:
     check_apart(inputs, output)
     with locks.locked(output) as check_lock:
         listed, parquet = _listed(job, inputs)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # notices of CPU features
+        import_tensorflow()
         from deblurgan_tf.models import files as model_files
 
         model = model_files.find(job.model).read_bytes()
@@ -90,6 +92,8 @@ def run(job: Job) -> Counter[str]:
             for status in _restored(job, plan.left, model, task, check_lock):
                 counts[status] += 1
             known = manifest.load(output)
+            for line in _notices(known.last, task.run, files=not parquet):
+                say(line)
         if parquet:
             parquet_results.clean(output, known.last, known.replaced, job.path_column)
         manifest.compact(output, known.last, known.names)
@@ -100,6 +104,30 @@ def run(job: Job) -> Counter[str]:
             f"{plan.failed['path'][0]} first; --retry-failed tries them again"
         )
     return counts
+
+
+def _notices(rows: pa.Table, run: int, files: bool) -> Iterator[str]:
+    """Lines about the pictures of a run: names that do not fit, what was left out.
+
+    files: the results are files, so that the paths are names of files.
+    """
+    restored = pc.equal(rows["status"], "restored")
+    done = rows.filter(pc.and_(pc.equal(rows["run"], run), restored))
+    paths = done["path"].to_pylist()
+    if files:
+        formats = done["format"].to_pylist()
+        known = (
+            (path, kind) for path, kind in zip(paths, formats, strict=True) if kind
+        )
+        notice = images.otherwise_named(known, len(done), written=True)
+        if notice is not None:
+            yield notice
+    notices = done["notices"].to_pylist()
+    yield from images.alike(
+        (path, text.split("\n"))
+        for path, text in zip(paths, notices, strict=True)
+        if text
+    )
 
 
 def _settings(job: Job, model: bytes, parquet: bool) -> settings.Settings:
@@ -140,18 +168,34 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
         )
     parquet, tables = kinds[0], []
     for number, (place, files) in enumerate(zip(inputs, found, strict=True)):
+        _say_left_out(place, files, parquet)
         if parquet:
             columns = job.path_column, job.bytes_column
             tables.append(parquet_rows.rows(place, number, files, *columns))
-            continue
-        tables.append(listing.pictures(place, number, files))
-        left_out = sum(line["file"].endswith(".parquet") for line in files)
-        if left_out:
-            say(
-                f"{place.name}: {left_out} Parquet files are left out; --parquet "
-                "restores these instead of the picture files"
-            )
+        else:
+            tables.append(listing.pictures(place, number, files))
     return listing.checked(tables, inputs, files=not parquet), parquet
+
+
+def _say_left_out(place: Place, files: list[dict[str, Any]], parquet: bool) -> None:
+    """Says which files of an input are neither read nor plainly something else."""
+    names = [line["file"] for line in files]
+    of_other_kind = listing.of_kind(names, parquet=not parquet)
+    if of_other_kind and parquet:
+        say(
+            f"{place.name}: {len(of_other_kind)} picture files are left out; without "
+            "--parquet they are restored instead of the Parquet files"
+        )
+    elif of_other_kind:
+        say(
+            f"{place.name}: {len(of_other_kind)} Parquet files are left out; --parquet "
+            "restores these instead of the picture files"
+        )
+    notice = images.left_out(
+        [place.spell(name) for name in names if images.passed_over(name)]
+    )
+    if notice is not None and not parquet:
+        say(notice, "yellow")
 
 
 def _check_model(job: Job) -> None:

@@ -15,6 +15,7 @@ from deblurgan_tf import images
 from deblurgan_tf.batching import manifest, settings
 from deblurgan_tf.batching.stores import WORK, Place
 from deblurgan_tf.errors import DataError
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 
 SCHEMA = pa.schema(
     [
@@ -41,6 +42,12 @@ def is_parquet(place: Place, files: Iterable[str]) -> bool:
     return ".parquet" in endings and not endings & images.SUFFIXES
 
 
+def of_kind(files: Iterable[str], *, parquet: bool) -> list[str]:
+    """The Parquet files among these, or the picture files, by their endings."""
+    endings = frozenset((".parquet",)) if parquet else images.SUFFIXES
+    return [file for file in files if PurePosixPath(file).suffix.lower() in endings]
+
+
 def files_of(place: Place) -> Iterator[dict[str, Any]]:
     """Gives {file, size, mtime, error} of all files below a place but hidden ones.
 
@@ -50,7 +57,8 @@ def files_of(place: Place) -> Iterator[dict[str, Any]]:
     if not place.is_there():
         raise DataError(f"{place.name}: does not exist; check the name")
     if isinstance(place.files, LocalFileSystem) and not place.is_file():
-        yield from map(_of_disk, images.find(place.path, _ENDINGS))
+        here = images.listed(place.path, _ENDINGS)
+        yield from map(_of_disk, [*here.files, *here.passed_over])
         return
     found = place.files.get_file_info([place.path])
     if not found[0].is_file:
@@ -71,6 +79,8 @@ def _of_disk(path: Path) -> dict[str, Any]:
         status = path.stat()
     except OSError as error:
         return known | {"error": f"cannot be opened ({error.strerror}); check it"}
+    if is_special(path):  # a pipe would be waited at for ever
+        return known | {"error": NO_FILE}
     known |= {
         "size": status.st_size,
         "mtime": status.st_mtime_ns // 1000,

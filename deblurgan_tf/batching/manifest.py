@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("height", pa.int32()),  # upright
         ("width", pa.int32()),
+        ("format", pa.string()),  # of the content, whatever the name says
+        ("notices", pa.string()),  # what was missing in it or left out, one a line
         ("seconds", pa.float32()),  # decoding, restoring and encoding
         ("input_sha256", pa.string()),
         ("output_sha256", pa.string()),

@@ -38,7 +38,7 @@ def rows(
     """
     tables = [SCHEMA.empty_table()]
     for line in sorted(files, key=lambda line: line["file"]):
-        if line["file"].endswith(".parquet"):
+        if line["file"].lower().endswith(".parquet"):
             name = place.spell(line["file"])
             try:
                 tables += _rows_of(place, number, line, name, path_column, bytes_column)

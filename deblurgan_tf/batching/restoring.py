@@ -75,6 +75,8 @@ class _Batch:
                     raise PictureError(missing or "has no bytes; leave it out")
                 picture = images.decode(content, name)
                 row["height"], row["width"] = picture.pixels.shape[:2]
+                row["format"] = picture.format
+                row["notices"] = "\n".join(picture.notices) or None
                 if self.check is not None:
                     self.check(name, picture)
                 room = self.restorer.together(row["height"], row["width"])

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from deblurgan_tf import images
 from deblurgan_tf.batching import manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, open_place
+from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.errors import DataError
-from deblurgan_tf.restoring.pipeline import check_name
+from deblurgan_tf.restoring.pipeline import check_format
 
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
@@ -139,7 +139,7 @@ class Worker:
                 future = writers.submit(self.output.write, row["path"], restored)
                 writing.append((row, future))
 
-            restore_all(lines, data, rows, self.restorer, write, _check_file)
+            restore_all(lines, data, rows, self.restorer, write, check_format)
         for row, future in writing:
             try:
                 future.result()
@@ -176,6 +176,7 @@ def _mark(name: str, attempt: int) -> str:
 def _restorer(model: bytes, task: Task) -> Restorer:
     # Before TensorFlow's first operation: threads are fixed by then.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
     import tensorflow as tf
 
     from deblurgan_tf.devices import prepare_devices
@@ -203,10 +204,6 @@ def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
     sha256 = None if content is None else hashlib.sha256(content).hexdigest()
     kept = {key: line[key] for key in ("path", "size", "mtime")}
     return kept | {"input_sha256": sha256, "status": "failed"}
-
-
-def _check_file(name: str, picture: images.Picture) -> None:
-    check_name(Path(name), picture)
 
 
 def _with_bytes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.json_files import write_json
 from deblurgan_tf.storage.provenance import versions
 from deblurgan_tf.storage.writing_errors import writing_to
 
@@ -122,4 +121,4 @@ def report(
             **(extra or {}),
         }
         with writing_to(output):
-            write_text(output, json.dumps(record, indent=2) + "\n")
+            write_json(output, record)

@@ -14,6 +14,7 @@ from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.config import Config
 from deblurgan_tf.errors import MissingExtra
 from deblurgan_tf.inference.restorer import Restorer
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.training.losses import content_loss
 from deblurgan_tf.training.state import new_state
 from deblurgan_tf.training.step import make_train_step
@@ -154,7 +155,7 @@ def _import_torch() -> Any:
         import torch
     except ImportError:
         raise MissingExtra(
-            "the comparison needs PyTorch: pip install 'deblurgan_tf[torch]', or leave "
+            f"the comparison needs PyTorch: {install_command('torch')}, or leave "
             "it out with --no-torch"
         ) from None
     return torch

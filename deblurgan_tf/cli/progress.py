@@ -5,13 +5,8 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column
 
 
 class TrainingBar:
@@ -27,17 +22,22 @@ class TrainingBar:
         self.batch = batch
         self.begun: tuple[int, float] | None = None
         self.text = "compiling the first step"
-        self.left = ""
+        self.left = self.speed = ""
+        # On a narrow terminal the losses are cut off, never what stands before them.
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self.bar = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.description}", markup=False, table_column=rest),
             console=console,
             disable=not console.is_terminal,
+            expand=True,
         )
-        self.task = self.bar.add_task(self.text, completed=first, total=total)
+        self.task = self.bar.add_task(
+            self.text, completed=first, total=total, left=self.left
+        )
 
     def __enter__(self) -> TrainingBar:
         if not self.console.is_terminal:
@@ -55,13 +55,14 @@ class TrainingBar:
             self.begun = step, now
         elif step > self.begun[0]:
             each = (now - self.begun[1]) / (step - self.begun[0])
-            self.left = (
-                f"{self.batch / each:.3g} images/s, "
-                f"{spoken((self.total - step) * each)} left"
-            )
+            self.left = f"{spoken((self.total - step) * each)} left"
+            self.speed = f"{self.batch / each:.3g} images/s"
         self.step = step
         self.bar.update(
-            self.task, completed=step, description=f"{self.left}  {self.text}"
+            self.task,
+            completed=step,
+            left=self.left,
+            description=f"{self.speed}  {self.text}" if self.speed else self.text,
         )
 
     def losses(self, record: dict[str, float]) -> None:
@@ -73,7 +74,7 @@ class TrainingBar:
         )
         if not self.console.is_terminal and self.begun is not None:
             done = f"step {self.step + 1:,} of {self.total:,}"
-            self.message(f"{done}, {self.left}  {self.text}")
+            self.message(f"{done}, {self.speed}, {self.left}  {self.text}")
 
     def message(self, text: str) -> None:
         """Prints a line above the bar."""

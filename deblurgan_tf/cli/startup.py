@@ -7,6 +7,8 @@ import gc
 import importlib
 import os
 
+from deblurgan_tf.errors import UsageError
+
 
 def import_triton() -> None:
     """Imports PyTorch's Triton if it is installed; call it before TensorFlow's import.
@@ -19,7 +21,10 @@ def import_triton() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras without their notices.
+    """Imports TensorFlow and Keras without their notices, with this package's settings.
+
+    Raises UsageError where Keras cannot be imported with what the user's keras.json or
+    environment says.
 
     The import creates about a million objects that stay. Python's garbage collector
     would visit them again and again, so it is off during the import, which then takes
@@ -33,6 +38,18 @@ def import_tensorflow() -> None:
         import tensorflow  # noqa: F401
 
         gc.freeze()
+    # Both check keras.json as they are imported, with errors of many kinds.
+    except Exception as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise UsageError(
+            f"TensorFlow and Keras cannot be imported ({type(error).__name__}: "
+            f"{reason}). If you changed keras.json (in ~/.keras or KERAS_HOME) or the "
+            "environment variables KERAS_*, mend or remove them; if not, install the "
+            "package again. --debug shows more"
+        ) from error
     finally:
         if collects:
             gc.enable()
+    from deblurgan_tf.keras_settings import use_own_settings
+
+    use_own_settings(tell=False)

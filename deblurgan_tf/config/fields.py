@@ -37,14 +37,14 @@ def known_keys(path: list[str]) -> list[str]:
     section: type[BaseModel] = Config
     for key in path:
         if not key.isdecimal():
-            inner = _section(_fields(section)[key].annotation)
+            inner = _section(fields_of(section)[key].annotation)
             assert inner is not None
             section = inner
-    return list(_fields(section))
+    return list(fields_of(section))
 
 
 def _keys(section: type[BaseModel], prefix: str) -> Iterator[Key]:
-    for name, field in _fields(section).items():
+    for name, field in fields_of(section).items():
         inner = _section(field.annotation)
         if inner is None:
             words = _words(field.annotation, field.metadata)
@@ -58,8 +58,8 @@ def _keys(section: type[BaseModel], prefix: str) -> Iterator[Key]:
             yield from _keys(inner, f"{prefix}{name}.")
 
 
-def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Under the names that YAML has."""
+def fields_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a section, under the names that YAML has."""
     return {field.alias or name: field for name, field in section.model_fields.items()}
 
 

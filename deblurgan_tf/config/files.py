@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +12,16 @@ from pydantic_core import ErrorDetails
 
 from deblurgan_tf.config.fields import known_keys
 from deblurgan_tf.config.sections import Config, unused_keys
-from deblurgan_tf.errors import ConfigError
+from deblurgan_tf.config.yaml_text import Dumper, kind_at, read_value, read_yaml
+from deblurgan_tf.errors import ConfigError, did_you_mean
 from deblurgan_tf.storage.resources import resource
-
-# YAML 1.1, which PyYAML reads, takes 1e-4, 1E5 and 1.e3 for strings: its numbers need a
-# point, and a sign in the exponent. People, JSON and YAML 1.2 mean numbers.
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
-)
-
-
-class _Loader(yaml.SafeLoader):
-    """Floats as people write them; two equal keys are an error.
-
-    Plain YAML takes the last of two equal keys in silence.
-    """
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Any, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key!r} is given twice{node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes the strings that `_Loader` would read as numbers."""
-
-
-for _yaml in (_Loader, _Dumper):
-    _yaml.add_implicit_resolver(
-        "tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789")
-    )
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     """Reads a YAML file and applies overrides such as "loss.content.vgg19=10".
+
+    The type of a key decides how its value is read. In an override of a text the value
+    is all that stands behind the first "=": "data.path=My Photos #1".
 
     An override that changes `data.source` leaves out what the file has for its own
     source alone: keys such as `data.count`, and `blur` where the new source is pairs.
@@ -58,7 +29,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     """
     path = Path(path)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        values = read_yaml(path.read_text(encoding="utf-8"), Config)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -90,7 +61,7 @@ def parse(values: dict[str, Any], origin: str = "config") -> Config:
 def dump(config: Config) -> str:
     """The whole config as YAML: every value explicit, about a line per section."""
     return yaml.dump(
-        as_dict(config), Dumper=_Dumper, sort_keys=False, default_flow_style=None
+        as_dict(config), Dumper=Dumper, sort_keys=False, default_flow_style=None
     )
 
 
@@ -146,7 +117,7 @@ def _override(values: dict[str, Any], override: str) -> list[str]:
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
         raise ConfigError(f"--set {override}: must look like train.steps=1000")
-    value = _value(text, override)
+    value = _value(text, keys, override)
     node: Any = values
     for key in keys[:-1]:
         if isinstance(node, list):
@@ -164,11 +135,11 @@ def _override(values: dict[str, Any], override: str) -> list[str]:
     return keys
 
 
-def _value(text: str, override: str) -> Any:
+def _value(text: str, keys: list[str], override: str) -> Any:
     try:
-        return yaml.load(text, _Loader)
+        return read_value(text, kind_at(Config, keys))
     except yaml.YAMLError:
-        # A pattern such as */sharp/* is a broken alias to YAML, and text to people.
+        # Text for a key that is none or takes none: the check of the config tells.
         if text.lstrip()[:1] in ("[", "{"):
             raise ConfigError(
                 f"--set {override}: {text!r} is not a YAML value"
@@ -194,7 +165,8 @@ def _describe(detail: ErrorDetails) -> str:
     key = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
         allowed = known_keys(keys[:-1])
-        return f"{key}: unknown key; known here: {', '.join(allowed)}"
+        near = did_you_mean(keys[-1], allowed)
+        return f"{key}: unknown key; known here: {', '.join(allowed)}{near}"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{key}: {message}"

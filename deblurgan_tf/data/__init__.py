@@ -31,50 +31,51 @@ import tensorflow as tf
 from deblurgan_tf.config import Config, Data, MixPart, blur_problem
 from deblurgan_tf.data import files, mix
 from deblurgan_tf.data.plates import source as plates_source
+from deblurgan_tf.data.soundness import Checked
 from deblurgan_tf.data.source import Item, Source, samples
 from deblurgan_tf.errors import ConfigError, DataError, UserError
 
-__all__ = ["DataError", "Item", "Source", "open_source", "training_batches"]
+__all__ = ["Checked", "DataError", "Item", "Source", "open_source", "training_batches"]
 
 
-def open_source(config: Config) -> Source:
-    """The source that the config names.
+def open_source(config: Config, checked: Checked | None = None) -> Source:
+    """The source that the config names; warns of pictures that are left out, by name.
 
+    checked: the pictures that are known to be sound; all others are decoded once, which
+    takes a while where there are many. What is found is added to it.
     Raises DataError for pictures that cannot be used, and ConfigError where the config
     has a blur that pairs do not need, or no blur for sharp pictures.
     """
-    source = _open_all(config)
+    source = _open_all(config, checked or Checked())
     problem = blur_problem(config, source.paired)
     if problem is not None:
         raise ConfigError(f"data.source {config.data.source}: {problem}")
     return source
 
 
-def _open_all(config: Config) -> Source:
+def _open_all(config: Config, checked: Checked) -> Source:
     data = config.data
     if data.source != "mix":
-        return _open(data, config, data.validation)
+        return _open(data, config, data.validation, checked)
     total = sum(part.weight for part in data.mix)
-    # Each part holds out its share of the validation pictures, rounded up.
-    return mix.mix(
-        [
-            (
-                _open(part, config, math.ceil(data.validation * part.weight / total)),
-                part.weight,
-            )
-            for part in data.mix
-        ]
-    )
+    parts = []
+    for part in data.mix:
+        # Each part holds out its share of the validation pictures, rounded up.
+        validation = math.ceil(data.validation * part.weight / total)
+        parts.append((_open(part, config, validation, checked), part.weight))
+    return mix.mix(parts)
 
 
-def _open(part: Data | MixPart, config: Config, validation: int) -> Source:
+def _open(
+    part: Data | MixPart, config: Config, validation: int, checked: Checked
+) -> Source:
     crop = _crop_with_margin(config.data)
     if part.source == "plates":
         return plates_source.plates(part, crop, validation, config.seed)
     if part.source == "folder":
-        return files.folder(part, crop, validation)
+        return files.folder(part, crop, validation, checked)
     if part.source == "pairs":
-        return files.pairs(part, crop, validation)
+        return files.pairs(part, crop, validation, checked)
     # tensorflow-datasets takes seconds to import.
     from deblurgan_tf.data.tfds_sets import tfds_set
 

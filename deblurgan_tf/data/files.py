@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import functools
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
+from deblurgan_tf.data.soundness import Checked
 from deblurgan_tf.data.source import (
     Crop,
     Item,
@@ -19,50 +19,68 @@ from deblurgan_tf.data.source import (
     scaled,
     split,
 )
-from deblurgan_tf.errors import DataError, PictureError
+from deblurgan_tf.errors import DataError
+from deblurgan_tf.storage.names import by_name
 
 
-def folder(part: Data | MixPart, crop: Crop, validation: int) -> Items:
+def folder(
+    part: Data | MixPart, crop: Crop, validation: int, checked: Checked
+) -> Items:
     """Sharp pictures in a folder and its subfolders; they are blurred on the device.
 
     crop: height and width that a picture must have, pixels; validation: how many are
-    held out. Raises DataError for a folder or for pictures that cannot be used.
+    held out; checked: the pictures that are known to be sound. Others are decoded once;
+    what cannot be used is left out, with a warning that names it. Raises DataError for
+    a folder, or where no picture can be used.
     """
     root = _root(part)
-    files = images.find(root)
-    if part.include is not None:
-        files = [
-            file
-            for file in files
-            if fnmatch.fnmatch(file.relative_to(root).as_posix(), part.include)
-        ]
+    files = _chosen(root, root, part.include)
     if not files:
         which = f" that fit data.include {part.include!r}" if part.include else ""
         raise DataError(f"{root}: there are no pictures{which} in this folder")
-    sizes = _sizes(files)
+    sizes = checked.sizes(files)
     items = [
         Item(
             name=file.relative_to(root).as_posix(),
             load=functools.partial(_load_sharp, file, part.scale),
             sharp_file=file.resolve(),
         )
-        for file in _large_enough(files, sizes, crop, part.scale)
+        for file in _large_enough(list(sizes), sizes, crop, part.scale)
     ]
     return split(items, validation, str(root), paired=False)
 
 
-def pairs(part: Data | MixPart, crop: Crop, validation: int) -> Items:
+def pairs(part: Data | MixPart, crop: Crop, validation: int, checked: Checked) -> Items:
     """Pairs of blurred and sharp pictures in a folder of the layout `part.layout`.
 
-    crop, validation: as for `folder`. Raises DataError for a folder or for pictures
-    that cannot be used, for example pairs whose pictures differ in size.
+    crop, validation, checked: as for `folder`; of a pair, both must be sound. Raises
+    DataError for a folder or for pictures that cannot be used, for example pairs whose
+    pictures differ in size.
     """
     root = _root(part)
     if part.layout == "side_by_side":
-        items = _side_by_side(root, crop, part.scale)
+        items = _side_by_side(root, crop, part.scale, checked)
     else:
-        items = _two_files(root, _matched(root, part.layout), crop, part.scale)
+        matched = _matched(root, part.layout)
+        items = _two_files(root, matched, crop, part.scale, checked)
     return split(items, validation, str(root), paired=True)
+
+
+def _chosen(folder: Path, root: Path, include: str | None = None) -> list[Path]:
+    """The pictures of a folder; warns of other files that may be some.
+
+    include: a pattern that the path below `root` must fit.
+    """
+
+    def fits(file: Path) -> bool:
+        name = file.relative_to(root).as_posix()
+        return include is None or fnmatch.fnmatch(name, include)
+
+    found = images.listed(folder)
+    notice = images.left_out([file for file in found.passed_over if fits(file)])
+    if notice is not None:
+        warnings.warn(f"{folder}: {notice}", stacklevel=4)
+    return [file for file in found.files if fits(file)]
 
 
 def _root(part: Data | MixPart) -> Path:
@@ -75,30 +93,6 @@ def _root(part: Data | MixPart) -> Path:
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder")
     return root
-
-
-def _sizes(files: list[Path]) -> dict[Path, tuple[int, int]]:
-    """(height, width) of each file.
-
-    Raises one DataError that lists all files that cannot be read.
-    """
-    broken = []
-
-    def size(file: Path) -> tuple[int, int] | None:
-        try:
-            return images.size(file)
-        except PictureError as error:
-            broken.append(str(error))
-            return None
-
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip(files, pool.map(size, files), strict=True))
-    if broken:
-        raise DataError(
-            "pictures that cannot be read; replace or remove them:\n"
-            + "\n".join(sorted(broken))
-        )
-    return {file: value for file, value in found.items() if value is not None}
 
 
 def _large_enough(
@@ -180,14 +174,11 @@ def _matched(root: Path, layout: str) -> dict[str, tuple[Path, Path]]:
     found: dict[str, tuple[Path, Path]] = {}
     alone = []
     for prefix, (blurred_folder, sharp_folder) in folders.items():
-        blurred = {
-            f.relative_to(blurred_folder): f for f in images.find(blurred_folder)
-        }
-        sharp = {f.relative_to(sharp_folder): f for f in images.find(sharp_folder)}
+        blurred, sharp = (_by_name(x) for x in (blurred_folder, sharp_folder))
         alone += [blurred[name] for name in blurred.keys() - sharp.keys()]
         alone += [sharp[name] for name in sharp.keys() - blurred.keys()]
         for name in blurred.keys() & sharp.keys():
-            found[prefix + name.as_posix()] = (blurred[name], sharp[name])
+            found[prefix + name] = (blurred[name], sharp[name])
     if alone:
         raise DataError(
             f"{root}: pictures without a mate of the same name; add it or remove "
@@ -198,10 +189,27 @@ def _matched(root: Path, layout: str) -> dict[str, tuple[Path, Path]]:
     return dict(sorted(found.items()))
 
 
+def _by_name(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their paths below it."""
+    files = _chosen(folder, folder)
+    return by_name(((x.relative_to(folder).as_posix(), x) for x in files), folder)
+
+
 def _two_files(
-    root: Path, matched: dict[str, tuple[Path, Path]], crop: Crop, scale: float
+    root: Path,
+    matched: dict[str, tuple[Path, Path]],
+    crop: Crop,
+    scale: float,
+    checked: Checked,
 ) -> list[Item]:
-    sizes = _sizes([file for both in matched.values() for file in both])
+    sizes = checked.sizes([file for both in matched.values() for file in both])
+    matched = {
+        name: both
+        for name, both in matched.items()
+        if all(file in sizes for file in both)
+    }
+    if not matched:
+        raise DataError(f"{root}: no pair has two pictures that can be read")
     unequal = [both for both in matched.values() if sizes[both[0]] != sizes[both[1]]]
     if unequal:
         raise DataError(
@@ -225,11 +233,12 @@ def _two_files(
     ]
 
 
-def _side_by_side(root: Path, crop: Crop, scale: float) -> list[Item]:
-    files = images.find(root)
-    if not files:
+def _side_by_side(root: Path, crop: Crop, scale: float, checked: Checked) -> list[Item]:
+    found = _chosen(root, root)
+    if not found:
         raise DataError(f"{root}: there are no pictures in this folder")
-    sizes = _sizes(files)
+    sizes = checked.sizes(found)
+    files = list(sizes)
     odd = [file for file in files if sizes[file][1] % 2]
     if odd:
         raise DataError(

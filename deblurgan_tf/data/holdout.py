@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from deblurgan_tf.storage.names import composed
+
 
 def hold_out(names: Iterable[str], count: int) -> set[str]:
     """The `count` names with the smallest hashes: the same on every machine.
@@ -16,4 +18,4 @@ def hold_out(names: Iterable[str], count: int) -> set[str]:
 
 def _hash(name: str) -> bytes:
     # A file's name may hold bytes that are not UTF-8.
-    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+    return hashlib.sha256(composed(name).encode(errors="surrogateescape")).digest()

@@ -151,7 +151,8 @@ def crop_and_flip(
     """A random crop of an item, of both pictures of a pair at the same place.
 
     crop: height and width, pixels; flip: mirror it with a probability of one half.
-    Raises DataError where the picture is smaller than the crop.
+    Raises DataError where the picture is smaller than the crop, or those of a pair
+    differ in size.
     """
     blurred, sharp = item.load()
     height, width = crop
@@ -160,6 +161,12 @@ def crop_and_flip(
             f"{item.sharp_file or item.name}: has {sharp.shape[0]}x{sharp.shape[1]} "
             f"pixels now, less than the crop of {height}x{width}: it was changed "
             "during the training; put it back"
+        )
+    if blurred is not None and blurred.shape != sharp.shape:
+        raise DataError(
+            f"{item.sharp_file or item.name}: has {sharp.shape[0]}x{sharp.shape[1]} "
+            f"pixels now, its blurred picture {blurred.shape[0]}x{blurred.shape[1]}: "
+            "one was changed during the training; put it back"
         )
     top = rng.integers(sharp.shape[0] - height + 1)
     left = rng.integers(sharp.shape[1] - width + 1)

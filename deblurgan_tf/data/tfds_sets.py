@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -22,7 +21,8 @@ import deblurgan_tf.data.gopro_deblur  # noqa: F401 (registers the set)
 from deblurgan_tf import images
 from deblurgan_tf.config import Data, MixPart
 from deblurgan_tf.data.holdout import hold_out
-from deblurgan_tf.data.records import Features, Shard, open_shard
+from deblurgan_tf.data.records import Features, Shard, open_shards
+from deblurgan_tf.data.soundness import tell_left_out
 from deblurgan_tf.data.source import Crop, Item, Items, Pair, downsampled
 from deblurgan_tf.errors import DataError
 
@@ -120,7 +120,8 @@ def _records(
 ) -> Records:
     """All pictures of the split, in the order of the files.
 
-    Raises DataError where some of them cannot be used, by name.
+    Those that cannot be decoded are left out with a warning. Raises DataError where
+    others cannot be used, by name.
     """
     kind = builder.info.file_format
     if kind is not tfds.core.FileFormat.TFRECORD:
@@ -130,20 +131,15 @@ def _records(
         )
     parts = builder.info.splits[part.split].file_instructions
     try:
-        with ThreadPoolExecutor() as pool:
-            shards = list(pool.map(lambda x: open_shard(x.filename, features), parts))
+        shards = open_shards([x.filename for x in parts], features)
     except tf.errors.OpError as error:
         raise DataError(f"{origin}: cannot be read: {error.message}") from error
-    problems = [problem for shard in shards for problem in shard.problems]
-    if problems:
-        raise DataError(
-            "pictures of the set that cannot be used:\n" + "\n".join(problems)
-        )
     # A part of a split, such as "train[:80%]", holds some of the records of a file.
     places = [
         np.arange(len(shard))[x.skip :][: x.take if x.take >= 0 else None]
         for shard, x in zip(shards, parts, strict=True)
     ]
+    places = _usable(shards, places)
     return Records(
         tuple(shards),
         features,
@@ -151,6 +147,30 @@ def _records(
         np.repeat(np.arange(len(shards)), [len(x) for x in places]),
         np.concatenate(places),
     )
+
+
+def _usable(shards: list[Shard], places: list[np.ndarray]) -> list[np.ndarray]:
+    """The numbers of the records of each file that can be decoded.
+
+    Warns of the others, by name. Raises DataError for pairs of unequal size.
+    """
+    unequal, damaged = [], []
+    for shard, numbers in zip(shards, places, strict=True):
+        wanted = np.isin(shard.troubled, numbers)
+        decoded = shard.sizes[shard.troubled].all(axis=1)
+        problems = np.array(shard.problems, np.object_)
+        unequal += problems[wanted & decoded].tolist()
+        damaged += problems[wanted & ~decoded].tolist()
+    if unequal:
+        raise DataError(
+            "pictures of the set that cannot be used:\n" + "\n".join(unequal)
+        )
+    if damaged:
+        tell_left_out(damaged, sum(map(len, places)))
+    return [
+        numbers[shard.sizes[numbers].all(axis=1)]
+        for shard, numbers in zip(shards, places, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from deblurgan_tf.errors import DataError
 from deblurgan_tf.evaluation.kernel_files import read_kernel, support
 from deblurgan_tf.evaluation.tasks import Task
 from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.names import printable
 
 # All in pixels of the figure.
 COLUMN = 320
@@ -123,11 +124,14 @@ class _Page:
         return GAP + column * (COLUMN + GAP)
 
     def text(self, x: float, y: float, text: str, **style: Any) -> None:
-        # A file's name may hold bytes that are not UTF-8, or dollars.
-        text = text.encode(errors="surrogateescape").decode(errors="replace")
         place = (x / self.width, 1 - y / self.height)
         self.figure.text(
-            *place, text, fontsize=POINTS, va="top", parse_math=False, **style
+            *place,
+            printable(text),
+            fontsize=POINTS,
+            va="top",
+            parse_math=False,  # a file's name may hold dollars
+            **style,
         )
 
     def picture(

@@ -17,8 +17,9 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
-from deblurgan_tf.plates.detection import plate_text
+from deblurgan_tf.plates.texts import plate_text
 from deblurgan_tf.storage.csv_tables import read_rows
+from deblurgan_tf.storage.names import by_name, composed
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Pair:
     """The files of one picture and what is known about it; None: not known."""
 
     name: str
-    """The path below blurred/, with slashes."""
+    """The path below blurred/, with slashes; `storage.names.composed`."""
     blurred: Path
     sharp: Path | None
     kernel: Path | None
@@ -60,24 +61,24 @@ def read_pairs(root: Path) -> tuple[list[Pair], list[str]]:
             f"{root}: needs the folders blurred/ and sharp/ with pictures of equal "
             "names; python -m deblurgan_tf.prepare blur makes them from sharp pictures"
         )
-    blurred, sharp = (_pictures(folder) for folder in folders)
+    notices: list[str] = []
+    blurred, sharp = (_pictures(folder, notices) for folder in folders)
     if not blurred:
         raise DataError(f"{folders[0]}: there are no pictures in this folder")
     texts, boxes = _texts(root / "texts.csv"), _boxes(root / "boxes.csv")
+    kernels = _kernels(root / "kernels")
     pairs = []
     for name, file in blurred.items():
-        kernel = root / "kernels" / f"{stem(name)}.npy"
         pairs.append(
             Pair(
                 name=name,
                 blurred=file,
                 sharp=sharp.get(name),
-                kernel=kernel if kernel.is_file() else None,
+                kernel=kernels.get(stem(name)),
                 text=texts.get(name),
                 boxes=boxes.get(name),
             )
         )
-    notices = []
     named: dict[str, Iterable[str]] = {
         "sharp": sharp,
         "texts.csv": texts,
@@ -101,8 +102,14 @@ def evenly_spread(length: int, count: int) -> list[int]:
     return [round(x) for x in np.linspace(0, length - 1, min(count, length))]
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    files = {file.relative_to(folder).as_posix(): file for file in images.find(folder)}
+def _pictures(folder: Path, notices: list[str]) -> dict[str, Path]:
+    """The pictures of a folder by their paths below it; adds what is left out."""
+    found = images.listed(folder)
+    left_out = images.left_out(found.passed_over)
+    if left_out is not None:
+        notices.append(left_out)
+    named = ((file.relative_to(folder).as_posix(), file) for file in found.files)
+    files = by_name(named, folder)
     known: dict[str, str] = {}
     for name in files:
         other = known.setdefault(stem(name), name)
@@ -114,20 +121,27 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return files
 
 
+def _kernels(folder: Path) -> dict[str, Path]:
+    """Kernels by the names of their pictures without suffix."""
+    found = sorted(folder.rglob("*.npy"))
+    return by_name(((stem(x.relative_to(folder).as_posix()), x) for x in found), folder)
+
+
 def _texts(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     texts: dict[str, str] = {}
     for line, row in read_rows(file, ("file", "text")):
-        if row["file"] in texts:
+        name = composed(row["file"])
+        if name in texts:
             raise DataError(f"{file}, line {line}: {row['file']} is there already")
         text = plate_text(row["text"])
         if not text:
             raise DataError(
-                f"{file}, line {line}: the text {row['text']!r} has no A-Z or 0-9; "
-                "write the text of the plate, or remove the line"
+                f"{file}, line {line}: the text {row['text']!r} has no letter or "
+                "digit; write the text of the plate, or remove the line"
             )
-        texts[row["file"]] = text
+        texts[name] = text
     return texts
 
 
@@ -138,11 +152,12 @@ def _boxes(file: Path) -> dict[str, tuple[Box, ...]]:
     boxes: dict[str, tuple[Box, ...]] = {}
     for line, row in read_rows(file, ("file", "x", "y", "width", "height")):
         numbers = [row[key].strip() for key in ("x", "y", "width", "height")]
-        known = boxes.setdefault(row["file"], ())
+        name = composed(row["file"])
+        known = boxes.setdefault(name, ())
         if any(numbers):
             try:
                 box = parse_box(",".join(numbers))
             except UsageError as error:
                 raise DataError(f"{file}, line {line}: {error}") from error
-            boxes[row["file"]] = (*known, box)
+            boxes[name] = (*known, box)
     return boxes

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import DataError, UsageError
+from deblurgan_tf.errors import DataError, UsageError, did_you_mean
 from deblurgan_tf.evaluation import methods
 from deblurgan_tf.evaluation.kernel_files import read_kernel, support
 from deblurgan_tf.evaluation.pairs import Pair, stem
 from deblurgan_tf.evaluation.tasks import Settings, Task
+from deblurgan_tf.storage.names import composed
 
 
 def methods_named(text: str | None) -> list[str]:
@@ -24,7 +25,7 @@ def methods_named(text: str | None) -> list[str]:
     if wrong:
         raise UsageError(
             f"--methods: there is no {', '.join(map(repr, wrong))}; there are "
-            f"{', '.join(methods.NAMES)}"
+            f"{', '.join(methods.NAMES)}{did_you_mean(wrong[0], methods.NAMES)}"
         )
     return [name for name in methods.NAMES if name in names]
 
@@ -123,7 +124,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     """{name without suffix: file}; other programs may write another format."""
     files: dict[str, Path] = {}
     for file in images.find(folder):
-        name = stem(file.relative_to(folder).as_posix())
+        name = composed(stem(file.relative_to(folder).as_posix()))
         if name in files:
             raise UsageError(
                 f"{files[name]} and {file} are both named {name}; remove one"

@@ -15,6 +15,12 @@ WINS = (
     "pictures where no other method is better; equal methods all win, unless all "
     "methods are equal"
 )
+MEANS = (
+    "of the finite values of the pictures that did not fail; the infinite ones (PSNR "
+    "of equal pictures) are counted beside them; empty or null: no finite value, or "
+    "not measured. In bold: the best mean without the pictures where a method is "
+    "infinite, and of equal ones the method with most infinite values"
+)
 BLIND = (
     "Richardson-Lucy, the regularised filter and Wiener get the true kernel; blind "
     "methods get an upper bound of its side only, deblurgan gets nothing"
@@ -62,8 +68,7 @@ def describe(
         "detection": settings.detect
         and "plates found in the restored picture against those of boxes.csv or, for "
         "pictures that it lacks, those found in the sharp one",
-        "means": "over the pictures that did not fail; empty or null means infinite "
-        "or not measured",
+        "means": MEANS,
         "metrics": PROTOCOL,
         "intervals": BOOTSTRAP,
         "wins": WINS,

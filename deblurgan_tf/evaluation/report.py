@@ -5,7 +5,6 @@ results.json is for programs; results.md and comparison.png are for people.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from deblurgan_tf.evaluation.summary import Scores, summarise
 from deblurgan_tf.evaluation.tables import markdown
 from deblurgan_tf.evaluation.tasks import Result, Task
 from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.json_files import write_json
 
 Results = dict[tuple[str, str], Result]
 """By (method, picture), see `Task.key`."""
@@ -34,8 +34,7 @@ def write(
     restore; without such a picture it is not written.
     """
     found = combined(tasks, results, protocol)
-    text = json.dumps(found, indent=2, allow_nan=False) + "\n"
-    write_text(output / "results.json", text)
+    write_json(output / "results.json", found)
     write_text(output / "results.md", markdown(found))
     _write_comparison(output, tasks, results, found, rows)
 

@@ -18,6 +18,7 @@ from deblurgan_tf.metrics import pixels as metrics
 from deblurgan_tf.metrics import texts
 from deblurgan_tf.plates import detection as plate_detection
 from deblurgan_tf.plates.boxes import Box, check_inside
+from deblurgan_tf.plates.texts import RULE
 
 PROTOCOL = {
     "psnr": "decibels; RGB, 8 bits, full frame, no crop; mean of the pictures' values",
@@ -28,7 +29,7 @@ PROTOCOL = {
     f"{metrics.SHIFT} in each direction, without a border of {metrics.SHIFT} pixels; "
     "for blind methods, which find picture and kernel up to a common shift",
     "exact_match": "share of the plates that are read without an error: recognition "
-    "only (rapidocr), capitals A-Z and 0-9",
+    f"only (rapidocr); {RULE}",
     "cer": "character error rate: edit distance of the reading over the text's length",
     "precision": "share of the found plates that are right (IoU at least 0.5, paired "
     "one to one), over the boxes of all pictures",

@@ -23,8 +23,9 @@ from deblurgan_tf.evaluation.plan import (
 from deblurgan_tf.evaluation.protocol import describe
 from deblurgan_tf.evaluation.records import Records, locked
 from deblurgan_tf.evaluation.tasks import Result, Settings, Task, file_hash, perform
-from deblurgan_tf.plates import detection as plate_detection
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.output_folder import make_output_folder
+from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.writing_errors import writing_to
 
 KILLED = (
@@ -200,7 +201,7 @@ def _plates(pairs: list[Pair], detect: bool) -> tuple[bool, bool, list[str]]:
     find = detect or any(pair.boxes is not None for pair in pairs)
     if (read or find) and importlib.util.find_spec("rapidocr") is None:
         notice = "reading and finding plates: left out; they need the extra ocr"
-        return False, False, [f"{notice} ({plate_detection.INSTALL})"]
+        return False, False, [f"{notice} ({install_command('ocr')})"]
     return read, find, []
 
 
@@ -221,16 +222,16 @@ def _check_numbers(options: Options) -> None:
 
 def _check_output(output: Path, data: Path, others: dict[str, Path]) -> None:
     """Makes the folder of the results; no result may replace an input."""
-    if output.resolve() == data.resolve():
+    if resolved(output) == resolved(data):
         raise UsageError(f"--output {output}: is the folder of --data; name another")
     for name, folder in others.items():
-        if folder.resolve().is_relative_to((output / "restored").resolve()):
+        if resolved(folder).is_relative_to(resolved(output / "restored")):
             raise UsageError(
                 f"--restored {name}={folder}: lies in --output, whose results replace "
                 "each other; copy it elsewhere, or name another --output"
             )
     for folder in (data / "blurred", data / "sharp", data / "kernels"):
-        if output.resolve().is_relative_to(folder.resolve()):
+        if resolved(output).is_relative_to(resolved(folder)):
             raise UsageError(
                 f"--output {output}: lies in {folder}, which is an input; "
                 "name another folder"

@@ -1,7 +1,8 @@
 """The scores of many pictures in a few numbers: means, medians, intervals, wins.
 
 `scores` is always {method: {picture: {metric: value}}}. What was not measured is
-absent. The PSNR of equal pictures is infinite.
+absent. The PSNR of equal pictures is infinite: means, intervals and differences are of
+the finite values, with their number, and the infinite ones are counted beside them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ RESAMPLES = 10_000
 SEED = 0
 BETWEEN = (2.5, 97.5)  # percentiles: an interval of 95 %
 RATES = ("precision", "recall", "f1")
+COUNTED = tuple(metric for metric in PROTOCOL if metric not in RATES)
+"""Metrics with a value for each picture; the others pool the boxes of all."""
 COMPARED = ("psnr", "ssim", "shifted_psnr", "exact_match", "cer")
 WON = ("psnr", "ssim", "shifted_psnr", "cer")  # few plates differ in exact_match
 
@@ -32,19 +35,23 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
-    """The numbers of each method; None where nothing was measured.
+    """The numbers of each method; None where nothing finite was measured.
 
-    Returns {method: {"n", metric: mean, ..., "medians", "intervals", "wins",
-    "difference_to_blurred"}}.
+    Returns {method: {"n", metric: mean, ..., "finite": {metric: number}, "infinite":
+    {metric: number}, "medians", "intervals", "wins", "best", "difference_to_blurred"}}.
     """
     won = wins(scores)
+    leaders = {metric: best(scores, metric) for metric in PROTOCOL}
     return {
         method: {
             **{metric: mean(pictures, metric) for metric in PROTOCOL},
             "n": len(pictures),
-            "medians": {x: median(pictures, x) for x in PROTOCOL if x not in RATES},
+            "finite": {x: _statistic(pictures, x)[1] for x in PROTOCOL},
+            "infinite": {x: int(np.isinf(_values(pictures, x)).sum()) for x in COUNTED},
+            "medians": {x: median(pictures, x) for x in COUNTED},
             "intervals": {x: interval(pictures, x) for x in PROTOCOL},
             "wins": won[method],
+            "best": [metric for metric in PROTOCOL if method in leaders[metric]],
             "difference_to_blurred": {
                 metric: difference(pictures, scores.get("blurred", {}), metric)
                 for metric in COMPARED
@@ -55,7 +62,7 @@ def summarise(scores: Scores) -> dict[str, dict[str, Any]]:
 
 
 def mean(pictures: dict[str, dict[str, Any]], metric: str) -> float | None:
-    """The mean over the pictures; precision, recall and F1 pool all their boxes."""
+    """The mean of the finite values; precision, recall and F1 pool all their boxes."""
     statistic, count = _statistic(pictures, metric)
     if count == 0:
         return None
@@ -74,7 +81,7 @@ def interval(
 ) -> tuple[float, float] | None:
     """A confidence interval of the mean, see BOOTSTRAP.
 
-    None for fewer than two pictures or infinite values.
+    None for fewer than two pictures with finite values.
     """
     return _bootstrapped(*_statistic(pictures, metric))
 
@@ -86,8 +93,9 @@ def difference(
 ) -> dict[str, Any]:
     """The mean of (own value - other value), picture by picture, and its interval.
 
-    Pictures that one of them lacks, or where one is infinite, are left out. Returns
-    {"mean", "interval", "n"}.
+    Pictures that one of them lacks are left out. Returns {"mean", "interval", "n",
+    "infinite"}: n is the number of finite differences, "infinite" those that are not:
+    {"own": the own value alone is infinite, "other": the other alone, "both"}.
     """
     pairs = [
         (own[metric], others[name][metric])
@@ -95,11 +103,46 @@ def difference(
         if metric in own and metric in others.get(name, {})
     ]
     finite = np.array([a - b for a, b in pairs if np.isfinite(a) and np.isfinite(b)])
+    without_end = [(bool(np.isinf(a)), bool(np.isinf(b))) for a, b in pairs]
     return {
         "mean": float(finite.mean()) if len(finite) else None,
         "interval": _bootstrapped(_mean_of(finite), len(finite)),
         "n": len(finite),
+        "infinite": {
+            "own": without_end.count((True, False)),
+            "other": without_end.count((False, True)),
+            "both": without_end.count((True, True)),
+        },
     }
+
+
+def best(scores: Scores, metric: str) -> set[str]:
+    """The methods with the best mean of a metric.
+
+    Infinite values must not decide alone, nor may the means of different pictures: all
+    methods are compared without the pictures where one of them is infinite, and of
+    equal ones, or where no picture is left, the one with most infinite values is the
+    best. Speed has no best: fast is not good by itself. Sharp pictures that were given
+    as a method, for reference, do not compete.
+    """
+    if metric == "seconds_per_megapixel":
+        return set()
+    rivals = {name: x for name, x in scores.items() if not is_sharp(x)}
+    without_end = {
+        picture
+        for pictures in rivals.values()
+        for picture, measured in pictures.items()
+        if metric in COUNTED and np.isinf(measured.get(metric, 0.0))
+    }
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    ranks: dict[str, tuple[float, int]] = {}
+    for method, pictures in rivals.items():
+        kept = {name: x for name, x in pictures.items() if name not in without_end}
+        value = mean(kept, metric)
+        infinite = int(np.isinf(_values(pictures, metric)).sum())
+        if value is not None or infinite:
+            ranks[method] = (-math.inf if value is None else sign * value, infinite)
+    return {name for name, rank in ranks.items() if rank == max(ranks.values())}
 
 
 def wins(scores: Scores) -> dict[str, dict[str, int]]:
@@ -142,7 +185,8 @@ def _statistic(
     """(a function, n): it maps resamples, positions (B, n), to their metric, (B,)."""
     if metric not in RATES:
         values = _values(pictures, metric)
-        return _mean_of(values), len(values)
+        finite = values[np.isfinite(values)]
+        return _mean_of(finite), len(finite)
     counts = np.array(
         [
             [s["boxes_matched"], s["boxes_found"], s["boxes_given"]]
@@ -173,7 +217,7 @@ def _bootstrapped(statistic: Statistic, count: int) -> tuple[float, float] | Non
     ]
     values = np.concatenate(parts)
     values = values[~np.isnan(values)]  # rates of resamples without any box
-    if not len(values) or np.isinf(values).any():
+    if not len(values):
         return None
     low, high = np.percentile(values, BETWEEN)
     return float(low), float(high)

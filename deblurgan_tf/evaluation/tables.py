@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deblurgan_tf.evaluation.scores import LOWER_IS_BETTER, PROTOCOL
+from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.evaluation.summary import COMPARED, RATES, WON
+from deblurgan_tf.storage.names import printable
 
 HEADINGS = {
     "psnr": "PSNR, dB",
@@ -38,22 +39,39 @@ def markdown(found: dict[str, Any]) -> str:
     ]
     compared = [metric for metric in measured if metric in COMPARED]
     won = [metric for metric in measured if metric in WON]
-    best = {metric: _best(methods, metric) for metric in measured}
 
     def mean(method: str, metric: str) -> str:
         numbers = methods[method]
         text = _number(metric, numbers[metric])
-        if method in best[metric]:
-            text = f"**{text}**"
-        return text + _between(metric, numbers["intervals"][metric])
+        infinite = numbers["infinite"].get(metric, 0)
+        text += _between(metric, numbers["intervals"][metric])
+        if infinite:
+            text = _counted(text, numbers["finite"][metric], {"infinite": infinite})
+        if metric in numbers["best"]:
+            value, *rest = text.split(" ", 1)
+            text = " ".join([f"**{value}**", *rest])
+        return text
 
     def change(method: str, metric: str) -> str:
         numbers = methods[method]["difference_to_blurred"][metric]
         text = _number(metric, numbers["mean"], sign="+")
-        return text + _between(metric, numbers["interval"], sign="+")
+        text += _between(metric, numbers["interval"], sign="+")
+        infinite = numbers["infinite"]
+        if not any(infinite.values()):
+            return text
+        named = {
+            "infinitely better": infinite["own"],
+            "infinitely worse": infinite["other"],
+            "both infinite": infinite["both"],
+        }
+        return _counted(text, numbers["n"], named)
 
     def median(method: str, metric: str) -> str:
-        return _number(metric, methods[method]["medians"][metric])
+        numbers = methods[method]
+        value = numbers["medians"][metric]
+        if value is None and numbers["infinite"][metric]:
+            return "infinite"
+        return _number(metric, value)
 
     def wins(method: str, metric: str) -> str:
         return str(methods[method]["wins"][metric])
@@ -84,15 +102,13 @@ def markdown(found: dict[str, Any]) -> str:
     )
     if failures:
         parts += ["## Failed\n", failures]
-    text = "\n".join(parts)
-    # A file's name may hold bytes that are not UTF-8.
-    return text.encode(errors="surrogateescape").decode(errors="replace")
+    return printable("\n".join(parts))
 
 
 def _table(
     methods: dict[str, Any], metrics: list[str], cell: Callable[[str, str], str]
 ) -> str:
-    """One row a method, one column a metric; empty: not measured, or infinite."""
+    """One row a method, one column a metric; empty: not measured."""
     lines = [
         ["method", "pictures", *(HEADINGS[metric] for metric in metrics)],
         ["---"] * (len(metrics) + 2),
@@ -104,21 +120,10 @@ def _table(
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _best(methods: dict[str, Any], metric: str) -> set[str]:
-    """The methods with the best mean of a metric.
-
-    Speed has no best: fast is not good by itself. Sharp pictures that were given as a
-    method, for reference, do not compete.
-    """
-    values = {
-        method: numbers[metric]
-        for method, numbers in methods.items()
-        if numbers[metric] is not None and numbers["ssim"] != 1.0
-    }
-    if not values or metric == "seconds_per_megapixel":
-        return set()
-    best = (min if metric in LOWER_IS_BETTER else max)(values.values())
-    return {method for method, value in values.items() if value == best}
+def _counted(text: str, finite: int, infinite: dict[str, int]) -> str:
+    """A mean, of how many pictures it is, and how many others there are, by kind."""
+    others = [f"{count} {kind}" for kind, count in infinite.items() if count]
+    return ", ".join([f"{text} of {finite}", *others] if text else others)
 
 
 def _number(metric: str, value: float | None, sign: str = "") -> str:

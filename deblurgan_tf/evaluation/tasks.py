@@ -24,6 +24,7 @@ from deblurgan_tf.evaluation.kernel_files import read_kernel
 from deblurgan_tf.evaluation.pairs import Pair
 from deblurgan_tf.evaluation.scores import measure
 from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.regular import open_regular
 
 Result = dict[str, Any]
 """{"seconds": of restoring or None, "scores": by name} or {"error": why}.
@@ -146,7 +147,7 @@ def file_hash(file: Path | None) -> str | None:
 # Many tasks depend on one file.
 @functools.cache
 def _hash_once(file: Path, _changed: int, _size: int) -> str:
-    with open(file, "rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

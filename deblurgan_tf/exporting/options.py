@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.output_folder import make_output_folder
 
 Format = Literal["saved_model", "onnx", "litert"]
@@ -46,7 +47,7 @@ def check(
     if any(importlib.util.find_spec(module) is None for module in modules):
         raise MissingExtra(
             f"--format {format} needs the extra {extra}; install it with "
-            f"pip install 'deblurgan_tf[{extra}]'"
+            f"{install_command(extra)}"
         )
     target = output / str(version)
     if format == "saved_model" and target.exists():

@@ -11,26 +11,39 @@ inside a TIFF are not kept. TIFF is written with deflate, whatever its compressi
 """
 
 from deblurgan_tf.errors import PictureError
-from deblurgan_tf.images.decoding import decode, decode_rgb
-from deblurgan_tf.images.headers import MAX_PIXELS, area_of, size_of
+from deblurgan_tf.images.checks import check_pixels
+from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size
+from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
+from deblurgan_tf.images.listing import Listing, find, listed, passed_over
+from deblurgan_tf.images.notices import alike, left_out, otherwise_named
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
-from deblurgan_tf.images.reading import contents, find, read, read_rgb, size
-from deblurgan_tf.images.writing import encode, write
+from deblurgan_tf.images.reading import contents, read, read_rgb, size
+from deblurgan_tf.images.writing import encode, profile_of, write
 
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
     "SUFFIXES",
     "Compression",
+    "Listing",
     "Picture",
     "PictureError",
+    "alike",
     "area_of",
+    "check_pixels",
     "contents",
     "decode",
     "decode_rgb",
+    "decode_size",
     "encode",
     "find",
+    "format_of",
+    "left_out",
+    "listed",
+    "otherwise_named",
+    "passed_over",
+    "profile_of",
     "read",
     "read_rgb",
     "size",

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import io
+from typing import TypedDict
 
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin
+from PIL import Image, ImageCms
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import png, tiff, webp
+from deblurgan_tf.images import heif, jpeg, png, png_chunks, profiles, tiff, webp
 from deblurgan_tf.images.headers import (
     check_mode,
     check_tiff,
     examined,
-    exif_of,
     opened,
     quiet,
 )
-from deblurgan_tf.images.picture import Compression, Picture
+from deblurgan_tf.images.hidden import filled
+from deblurgan_tf.images.picture import Picture
 
 
 def decode(data: bytes, name: str) -> Picture:
     """Decode the bytes of a picture file; `name` is for messages.
+
+    Hidden colours, those of transparent pixels, are filled from the visible ones. What
+    had to be left out, or was missing, is told by the picture's notices.
 
     Raises PictureError when they are empty, damaged, cut short, of an unknown format,
     of several frames or pages, or of more than MAX_PIXELS pixels.
@@ -35,6 +39,15 @@ def decode_rgb(data: bytes, name: str) -> np.ndarray:
     return eight_bits(decode(data, name).pixels)
 
 
+def decode_size(data: bytes, name: str) -> tuple[int, int]:
+    """(height, width), as `size_of` gives it, of a picture whose pixels are sound.
+
+    Raises what `decode` raises.
+    """
+    height, width = decode(data, name).pixels.shape[:2]
+    return height, width
+
+
 def eight_bits(pixels: np.ndarray) -> np.ndarray:
     """uint8 or uint16 pixels -> uint8, rounded."""
     if pixels.dtype == np.uint8:
@@ -45,30 +58,61 @@ def eight_bits(pixels: np.ndarray) -> np.ndarray:
 def _decode(data: bytes, kind: str) -> Picture:
     if kind == "TIFF":
         return _decode_tiff(data)
-    file = io.BytesIO(data)
-    image = opened(file, kind)
-    depth = data[24] if kind == "PNG" else 8
+    if kind == "PNG":
+        return _decode_png(data)
+    image = opened(io.BytesIO(data), kind)
+    notices: tuple[str, ...] = ()
+    if kind == "JPEG":
+        image, notices = jpeg.load(data, image)
+    else:
+        image.load()
+    colour, alpha = _channels(image)
+    if alpha is None:
+        alpha = _transparent_colour(colour, image, 8)
+    icc = None if image.mode == "CMYK" else image.info.get("icc_profile") or None
+    exif, lossless = image.info.get("exif"), False
+    if kind in ("AVIF", "HEIF"):
+        layout = heif.inspect(data)
+        if icc is None and layout.code_points:
+            icc = profiles.of_code_points(*layout.code_points, grey=colour.ndim == 2)
+        if layout.bits > 8:
+            notices += (f"{layout.bits} bits per sample are read and written as 8",)
+    if kind == "WEBP":
+        header = webp.inspect(io.BytesIO(data))
+        exif, lossless = header.exif, header.lossless
+    orientation, exif = tags.upright(exif) if exif else (1, None)
+    return Picture(
+        **_pixels(colour, alpha, orientation),
+        format=kind,
+        icc=icc,
+        exif=exif,
+        dpi=_turned(_dpi(image), orientation),
+        jpeg=jpeg.compression(image) if kind == "JPEG" else None,
+        lossless=lossless,
+        notices=notices,
+    )
+
+
+def _decode_png(data: bytes) -> Picture:
+    header = png_chunks.Header(io.BytesIO(data))
+    data = png_chunks.for_decoders(io.BytesIO(data))
+    image = opened(io.BytesIO(data), "PNG")
     if png.is_deep(data):
-        colour, alpha = png.decode(data)
-        image.info.update(png.late_metadata(file))
+        colour, alpha = png.decode(data, ended=header.ended)
     else:
         image.load()
         colour, alpha = _channels(image)
     if alpha is None:
-        alpha = _transparent_colour(colour, image, depth)
-    exif = exif_of(image)
-    orientation, exif = tags.upright(exif) if exif else (1, None)
-    cmyk = image.mode == "CMYK"
+        alpha = _transparent_colour(colour, image, data[24])
+    orientation, exif = tags.upright(header.exif) if header.exif else (1, None)
     return Picture(
-        pixels=_upright(_three(colour), orientation),
-        alpha=None if alpha is None else _upright(alpha, orientation),
-        grey=colour.ndim == 2,
-        format=kind,
-        icc=None if cmyk else image.info.get("icc_profile") or None,
+        **_pixels(colour, alpha, orientation),
+        format="PNG",
+        icc=header.icc,
         exif=exif,
-        dpi=_dpi(image),
-        jpeg=_compression(image) if kind == "JPEG" else None,
-        lossless=kind == "WEBP" and webp.inspect(io.BytesIO(data)).lossless,
+        dpi=_turned(header.dpi, orientation),
+        png_colour=tuple(header.colour.items()),
+        notices=tuple(header.notices),
     )
 
 
@@ -90,13 +134,28 @@ def _decode_tiff(data: bytes) -> Picture:
             icc = None
         colour, alpha = _channels(image)
     return Picture(
-        pixels=_upright(_three(colour), orientation),
-        alpha=None if alpha is None else _upright(alpha, orientation),
-        grey=colour.ndim == 2,
+        **_pixels(colour, alpha, orientation),
         format="TIFF",
         icc=icc,
         exif=metadata.exif,
-        dpi=metadata.dpi,
+        dpi=_turned(metadata.dpi, layout.orientation),
+    )
+
+
+class _Pixels(TypedDict):
+    """The first three fields of a `Picture`."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    grey: bool
+
+
+def _pixels(colour: np.ndarray, alpha: np.ndarray | None, orientation: int) -> _Pixels:
+    """Upright pixels with hidden colours filled, from (H, W) or (H, W, 3) as stored."""
+    return _Pixels(
+        pixels=_upright(_three(filled(colour, alpha)), orientation),
+        alpha=None if alpha is None else _upright(alpha, orientation),
+        grey=colour.ndim == 2,
     )
 
 
@@ -154,19 +213,10 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     return (float(x), float(y)) if x > 0 and y > 0 else None
 
 
-def _compression(image: Image.Image) -> Compression | None:
-    # The tables belong to Y, Cb and Cr. Those of CMYK or of plain RGB (transform 0 of
-    # Adobe) are wrong for the file that will be written.
-    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
-    if len(layers) not in (1, 3) or image.info.get("adobe_transform") == 0:
-        return None
-    known: dict[int, list[int]] = getattr(image, "quantization", {})
-    tables = [tuple(known[layer[3]]) for layer in layers]
-    while len(tables) > 1 and tables[-1] == tables[-2]:
-        tables.pop()
-    # Pillow's -1 is grey or a rare subsampling; both are written as 4:4:4.
-    subsampling = max(0, JpegImagePlugin.get_sampling(image))
-    return Compression(tuple(tables), subsampling, "progressive" in image.info)
+def _turned(
+    dpi: tuple[float, float] | None, orientation: int
+) -> tuple[float, float] | None:
+    return dpi[::-1] if dpi is not None and orientation > 4 else dpi
 
 
 def _three(colour: np.ndarray) -> np.ndarray:

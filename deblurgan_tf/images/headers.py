@@ -18,12 +18,12 @@ from PIL import ExifTags, Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import png, tiff, webp
+from deblurgan_tf.images import heif, png_chunks, tiff, webp
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded."""
 
-SIGNATURE = 16
+SIGNATURE = 64
 """Number of bytes at the start of a file that show its format."""
 
 _SIGNATURES = {
@@ -33,6 +33,9 @@ _SIGNATURES = {
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM",
     "GIF": rb"GIF8",
+    # HEIC's brands, and "mif1", which stands for both, with the other one behind it.
+    "AVIF": rb"....ftyp(?:avi[fs]|mif1.{4}(?:.{4})*?avif)",
+    "HEIF": rb"....ftyp(?:he[iv][cxms]|mi[fs]1|msf1)",
 }
 _MODES = frozenset(
     ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
@@ -57,7 +60,7 @@ def area_of(data: bytes, name: str) -> int:
 
 
 def format_of(data: bytes) -> str | None:
-    """The format of a picture file by its first 16 bytes; None if it is unknown."""
+    """The format of a picture file by its first 64 bytes; None if it is unknown."""
     for name, signature in _SIGNATURES.items():
         if re.match(signature, data[:SIGNATURE], re.DOTALL):
             return name
@@ -67,7 +70,7 @@ def format_of(data: bytes) -> str | None:
 def examined(start: bytes, name: str, work: Callable[[str], T]) -> T:
     """Calls `work` with the format; whatever is wrong with the file is a PictureError.
 
-    start: at least the first 16 bytes of the file. name: of the file, for messages.
+    start: at least the first 64 bytes of the file. name: of the file, for messages.
     """
     if not start:
         raise PictureError(f"{name}: the file is empty; replace it or leave it out")
@@ -95,18 +98,22 @@ def upright_size(file: BinaryIO, kind: str) -> tuple[int, int]:
     """(height, width) of the upright picture in an open file of this format.
 
     The pixels are skipped, except those of a GIF: only the end of its first frame shows
-    whether another one follows.
+    whether another one follows. AVIF and HEIC are read whole, but not decoded.
     """
     if kind == "TIFF":
         height, width, orientation = _of_tiff(file)
     elif kind == "WEBP":
         height, width, orientation = _of_webp(file)
     else:
-        image = opened(file, kind)
+        exif: bytes | None = None
         if kind == "PNG":
             # Past the buffer of a file on the disk: it would hold the pixels as well.
-            image.info.update(png.late_metadata(getattr(file, "raw", file)))
-        exif = exif_of(image)
+            raw = getattr(file, "raw", file)
+            exif = png_chunks.Header(raw).exif
+            file = io.BytesIO(png_chunks.for_decoders(raw, pixels=False))
+        image = opened(file, kind)
+        if kind != "PNG":
+            exif = image.info.get("exif")
         height, width = image.height, image.width
         orientation = tags.upright(exif)[0] if exif else 1
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
@@ -161,6 +168,7 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
     Pillow raises for damaged files.
     """
     file.seek(0)
+    heif.prepare(kind)
     with quiet():
         try:
             image = Image.open(file, formats=[kind])
@@ -170,15 +178,6 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise _animation()
     return image
-
-
-def exif_of(image: Image.Image) -> bytes | None:
-    """The EXIF block among what Pillow read, or None."""
-    # Older programs put the block into a PNG as text: three lines, then hex digits.
-    text = image.info.get(png.EXIF_AS_TEXT)
-    if "exif" not in image.info and isinstance(text, str):
-        return bytes.fromhex("".join(text.split("\n")[3:]))
-    return image.info.get("exif") or None
 
 
 @contextmanager

@@ -9,13 +9,18 @@ import numpy as np
 FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".png": "PNG",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".webp": "WEBP",
     ".bmp": "BMP",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
-"""Endings of file names and their formats: what `write` writes."""
+"""Endings of file names and their formats: what `encode` writes."""
 
 SUFFIXES = frozenset(FORMATS)
 """Endings of the files that count as pictures, in lower case."""
@@ -48,7 +53,8 @@ class Picture:
     pixels: np.ndarray
     """RGB, uint8 or uint16 (H, W, 3); the channels are equal for a grey file."""
     alpha: np.ndarray | None = None
-    """Opacity (H, W), of the same type; None if the file has none."""
+    """Opacity (H, W), of the same type; None if the file has none. Where it hides the
+    pixels, `decode` fills their colours from the visible ones."""
     grey: bool = False
     """The file is greyscale; it is written so, as the luma of `pixels`."""
     format: str = "PNG"
@@ -63,6 +69,12 @@ class Picture:
     """None for other formats and for unusual JPEGs, which are written at quality 95."""
     lossless: bool = False
     """For WebP: compress without loss. PNG, TIFF and BMP always do."""
+    png_colour: tuple[tuple[bytes, bytes], ...] = ()
+    """What else says what the numbers of a PNG mean: the names and bodies of its chunks
+    cICP, sRGB, gAMA, cHRM, mDCV and cLLI. cICP counts before the colour profile, the
+    others behind it."""
+    notices: tuple[str, ...] = ()
+    """What a user should know about the file: what was missing or left out."""
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha

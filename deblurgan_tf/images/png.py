@@ -1,4 +1,4 @@
-"""PNG, as far as Pillow falls short: 16 bits per sample, and EXIF behind the pixels.
+"""PNG of 16 bits per sample, and what Pillow does not write into any PNG.
 
 Pillow reads 16 bits as 8 bits and cannot write them. OpenCV decodes the pixels
 exactly. It writes neither grey with alpha nor the resolution, so the writer is our
@@ -10,72 +10,39 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
 
 import cv2
 import numpy as np
 
-EXIF_AS_TEXT = "Raw profile type exif"
-"""The key of the text in which older programs store EXIF."""
+from deblurgan_tf.images.png_chunks import SIGNATURE, chunks, made
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> the format's number
 _BLOCK = 1 << 22  # bytes filtered and compressed at a time, to bound the memory
-_TEXT = 1 << 20  # bytes: longer texts are no EXIF, which has at most 64 kB
+_HEADER = 33  # bytes of the signature and of the first chunk
 
 
 def is_deep(data: bytes) -> bool:
     """Whether the bytes begin as a PNG of 16 bits per sample."""
-    return data[:8] == _SIGNATURE and data[24:25] == b"\x10"
+    return data[:8] == SIGNATURE and data[24:25] == b"\x10"
 
 
-def late_metadata(file: BinaryIO) -> dict[str, bytes | str]:
-    """The EXIF that lies behind the pixels, under the keys of Pillow's `Image.info`.
-
-    Pillow gives it only after it has decoded the pixels; here they are skipped. As
-    there, the last one counts, and a damaged rest of the file is no error.
-    """
-    found: dict[str, bytes | str] = {}
-    end = file.seek(0, io.SEEK_END)
-    behind, position = False, len(_SIGNATURE)
-    while True:
-        file.seek(position)
-        head = file.read(8)
-        if len(head) < 8:
-            return found
-        length, name = struct.unpack(">I4s", head)
-        if name == b"IEND" or not name.isalpha():
-            return found
-        behind = behind or name == b"IDAT"
-        if behind and name == b"eXIf":
-            found["exif"] = file.read(min(length, end - file.tell()))
-        elif behind and name in (b"tEXt", b"zTXt") and length <= _TEXT:
-            key, _, text = file.read(length).partition(b"\0")
-            if key == EXIF_AS_TEXT.encode():
-                found[EXIF_AS_TEXT] = _text(text, compressed=name == b"zTXt")
-        position += 12 + length
+def with_colour(data: bytes, colour: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The PNG with chunks (name, body) that say what its numbers mean."""
+    added = b"".join(made(name, body) for name, body in colour)
+    return data[:_HEADER] + added + data[_HEADER:]
 
 
-def _text(body: bytes, compressed: bool) -> str:
-    if compressed:
-        try:
-            body = zlib.decompressobj().decompress(body[1:], _TEXT)
-        except zlib.error:
-            body = b""
-    return body.decode("latin-1")
-
-
-def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode a 16-bit PNG.
+def decode(data: bytes, *, ended: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode a 16-bit PNG that `for_decoders` made; `ended`: it had its own end.
 
     Returns (colour, alpha): colour uint16 (H, W) or (H, W, 3), alpha uint16 (H, W) or
     None. Raises ValueError for damaged data.
     """
-    # OpenCV returns the first rows of a damaged file, so the checksums are tested.
-    chunks = dict(_chunks(data))
-    header = chunks[b"IHDR"]
-    width, height, _, kind = struct.unpack(">IIBB", header[:10])
+    # OpenCV returns the first rows of a damaged file, so that is looked for before.
+    _check_sums(data)
+    if not ended:
+        _check_pixels(data)
+    width, height, _, kind = struct.unpack(">IIBB", data[16:26])
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if (
         samples is None
@@ -93,22 +60,26 @@ def decode(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     return colour, alpha
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position, name = len(_SIGNATURE), b""
-    while name != b"IEND":
-        if position + 12 > len(data):
+def _check_sums(data: bytes) -> None:
+    """Raises ValueError for a wrong checksum, and for a chunk that is cut short."""
+    for name, start, length in chunks(io.BytesIO(data)):
+        body, total = data[start : start + length], data[start + length :][:4]
+        if len(total) < 4:
             raise ValueError("the file ends too early")
-        length, name = struct.unpack_from(">I4s", data, position)
-        end = position + 8 + length
-        if end + 4 > len(data):
-            raise ValueError("the file ends too early")
-        (total,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(memoryview(data)[position + 4 : end]) != total:
-            raise ValueError(
-                f"the checksum of its {name.decode('latin-1')} chunk is wrong"
-            )
-        yield name, data[position + 8 : end]
-        position = end + 4
+        if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(total):
+            raise ValueError(f"the checksum of its {name.decode()} chunk is wrong")
+
+
+def _check_pixels(data: bytes) -> None:
+    """Raises ValueError when the compressed pixels do not come to their end."""
+    unpacker = zlib.decompressobj()
+    for name, start, length in chunks(io.BytesIO(data)):
+        body = data[start : start + length] if name == b"IDAT" else b""
+        while body and not unpacker.eof:
+            unpacker.decompress(body, _BLOCK)
+            body = unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise ValueError("the pixels end too early")
 
 
 def encode(
@@ -125,16 +96,16 @@ def encode(
     height, width, count = samples.shape
     kind = _COLOUR_TYPES[count]
     parts = [
-        _SIGNATURE,
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)),
+        SIGNATURE,
+        made(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)),
     ]
     if icc is not None:
-        parts.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
+        parts.append(made(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
     if dpi is not None:
         x, y = (round(value / 0.0254) for value in dpi)
-        parts.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+        parts.append(made(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if exif is not None:
-        parts.append(_chunk(b"eXIf", exif))
+        parts.append(made(b"eXIf", exif))
     deflate = zlib.compressobj()
     rows = max(1, _BLOCK // (width * count * 2))
     above = np.zeros((1, width * count * 2), np.uint8)
@@ -145,11 +116,6 @@ def encode(
         lines = np.full((len(data), data.shape[1] + 1), 2, np.uint8)
         lines[:, 1:] = data - np.concatenate([above, data[:-1]])
         above = data[-1:]
-        parts.append(_chunk(b"IDAT", deflate.compress(lines.tobytes())))
-    parts += [_chunk(b"IDAT", deflate.flush()), _chunk(b"IEND", b"")]
+        parts.append(made(b"IDAT", deflate.compress(lines.tobytes())))
+    parts += [made(b"IDAT", deflate.flush()), made(b"IEND", b"")]
     return b"".join(parts)
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    total = zlib.crc32(body, zlib.crc32(name))
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", total)

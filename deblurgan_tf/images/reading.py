@@ -1,16 +1,16 @@
-"""Picture files on the disk: their names, their bytes, their sizes and pixels."""
+"""Picture files on the disk: their bytes, their sizes and pixels."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.decoding import decode, eight_bits
 from deblurgan_tf.images.headers import SIGNATURE, examined, format_of, upright_size
-from deblurgan_tf.images.picture import SUFFIXES, Picture
+from deblurgan_tf.images.picture import Picture
+from deblurgan_tf.storage.regular import NoRegularFile, open_regular
 
 _BLOCK = 8192  # bytes read at a time for a header
 
@@ -31,7 +31,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     Raises PictureError naming the file when it cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(SIGNATURE)
             # A video of many gigabytes is refused by its first bytes.
             if not format_of(start):
@@ -49,7 +49,7 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     PictureError naming the file when it cannot be opened, and as `size_of`.
     """
     try:
-        with open(path, "rb", buffering=_BLOCK) as file:
+        with open_regular(path, buffering=_BLOCK) as file:
             # Pillow opens only one file at a time. This read fills the buffer before.
             start = file.read(SIGNATURE)
             return examined(
@@ -59,25 +59,9 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
         raise _cannot_be_opened(path, error) from error
 
 
-def find(
-    folder: str | os.PathLike[str], endings: frozenset[str] = SUFFIXES
-) -> list[Path]:
-    """List the picture files below a folder, sorted, by their endings (any case).
-
-    Hidden files and folders are skipped; linked folders are not followed. Raises
-    PictureError when the folder is not one.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise PictureError(f"{root}: not a folder; check the name")
-    found = []
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in endings)
-
-
 def _cannot_be_opened(path: str | os.PathLike[str], error: OSError) -> PictureError:
+    if isinstance(error, NoRegularFile):
+        return PictureError(f"{path}: {error.strerror}")
     return PictureError(
         f"{path}: cannot be opened ({error.strerror}); check the name and rights"
     )

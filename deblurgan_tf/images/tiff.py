@@ -137,8 +137,8 @@ def _exif(directory: tags.Directory, order: tags.Order) -> bytes | None:
     if not kept:
         return None
     if tags.ORIENTATION in directory:
-        kept[tags.ORIENTATION] = _shorts(order, 1)
-    return tags.pack(kept, order)
+        kept[tags.ORIENTATION] = directory[tags.ORIENTATION]
+    return tags.upright(tags.pack(kept, order))[1]
 
 
 def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:

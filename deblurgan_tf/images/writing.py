@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import png, tiff
+from deblurgan_tf.images import heif, png, profiles, tiff
 from deblurgan_tf.images.picture import FORMATS, Picture
 from deblurgan_tf.storage.atomic import write_bytes
 
@@ -23,17 +24,12 @@ _LUMA = np.array([19595, 38470, 7471], np.uint32)  # Rec. 601 in parts of 65536
 def write(path: str | os.PathLike[str], picture: Picture) -> None:
     """Write a picture file of `picture.format`, whole or not at all.
 
-    Raises PictureError when the ending of the file name stands for another format, or
-    when the format cannot hold the picture (see `encode`). Raises OSError when the disk
+    The name counts for nothing, as when a file is read: a PNG called .jpg is restored
+    to a PNG called .jpg. Raises PictureError when the format cannot hold the picture
+    (see `encode`). Raises OSError when the disk
     refuses; a file that was there before then stays as it was.
     """
     target = Path(path)
-    if FORMATS.get(target.suffix.lower()) != picture.format:
-        fitting = [end for end, name in FORMATS.items() if name == picture.format]
-        raise PictureError(
-            f"{target}: the picture's format is {picture.format}; "
-            + (f"name the file {' or '.join(fitting)}" if fitting else "write a .png")
-        )
     try:
         data = encode(picture)
     except PictureError as error:
@@ -48,35 +44,60 @@ def encode(picture: Picture) -> bytes:
     alpha, a colour profile, EXIF, or so many pixels.
     """
     kind, deep = picture.format, picture.pixels.dtype == np.uint16
+    if kind not in FORMATS.values():
+        raise PictureError(f"{kind} is not written; set the format to PNG")
+    if kind != "PNG":
+        picture = replace(picture, icc=profile_of(picture), png_colour=())
     refused = {
         "16 bits per sample": deep and kind not in ("PNG", "TIFF"),
         "alpha": picture.alpha is not None and kind == "JPEG",
         "a colour profile": picture.icc is not None and kind == "BMP",
         "EXIF": picture.exif is not None and kind == "BMP",
     }
-    if kind not in FORMATS.values():
-        raise PictureError(f"{kind} is not written; set the format to PNG")
     for what, wrong in refused.items():
         if wrong:
             raise PictureError(f"{kind} cannot hold {what}; set the format to PNG")
-    samples = _samples(picture)
-    icc, exif, dpi = picture.icc, picture.exif, picture.dpi
+    heif.prepare(kind)
     try:
-        if kind == "TIFF":
-            return tiff.encode(samples, icc=icc, exif=exif, dpi=dpi)
-        if deep:
-            inner = tags.body(exif) if exif else None
-            return png.encode(samples, icc=icc, exif=inner, dpi=dpi)
-        if kind == "BMP" and picture.alpha is not None:
-            return _bmp_with_alpha(picture)
-        out = io.BytesIO()
-        squeezed = samples[..., 0] if samples.shape[2] == 1 else samples
-        Image.fromarray(squeezed).save(out, kind, **_options(picture))
-        return out.getvalue()
+        return _encoded(picture)
     except (OSError, ValueError, struct.error) as error:
         raise PictureError(
             f"cannot be written as {kind} ({error}); set the format to PNG"
         ) from error
+
+
+def profile_of(picture: Picture) -> bytes | None:
+    """The colour profile that says what the picture's numbers mean; None for sRGB.
+
+    It is the picture's own, or an equivalent of the chunks of a PNG. Raises
+    PictureError for chunks that no profile describes (high dynamic range).
+    """
+    if not picture.png_colour:
+        return picture.icc
+    try:
+        return profiles.of_png(picture.png_colour, picture.icc, grey=picture.grey)
+    except PictureError as error:
+        raise PictureError(
+            f"{picture.format} cannot hold {error}; set the format to PNG"
+        ) from error
+
+
+def _encoded(picture: Picture) -> bytes:
+    kind, samples = picture.format, _samples(picture)
+    icc, exif, dpi = picture.icc, picture.exif, picture.dpi
+    if kind == "TIFF":
+        return tiff.encode(samples, icc=icc, exif=exif, dpi=dpi)
+    if kind == "BMP" and picture.alpha is not None:
+        return _bmp_with_alpha(picture)
+    if samples.dtype == np.uint16:
+        inner = tags.body(exif) if exif else None
+        data = png.encode(samples, icc=icc, exif=inner, dpi=dpi)
+    else:
+        out = io.BytesIO()
+        squeezed = samples[..., 0] if samples.shape[2] == 1 else samples
+        Image.fromarray(squeezed).save(out, kind, **_options(picture))
+        data = out.getvalue()
+    return png.with_colour(data, picture.png_colour) if picture.png_colour else data
 
 
 def _samples(picture: Picture) -> np.ndarray:
@@ -105,6 +126,15 @@ def _options(picture: Picture) -> dict[str, Any]:
     if picture.format == "WEBP":
         # "exact" keeps the colours of transparent pixels.
         options |= {"lossless": picture.lossless, "quality": 95, "exact": True}
+    if picture.format in ("AVIF", "HEIF"):
+        options["quality"] = 95
+        if not picture.grey:
+            # Each under its own name: AVIF's and HEIC's.
+            options |= {"subsampling": "4:4:4", "chroma": 444}
+        if picture.exif is not None:
+            # These formats turn the picture themselves. Pillow would take the tag out,
+            # and spoil the texts beside it.
+            options["exif"] = tags.without_orientation(picture.exif)
     if picture.format == "JPEG":
         if picture.jpeg is None:
             options |= {"quality": 95, "subsampling": 0}

@@ -150,12 +150,10 @@ class Restorer:
             on_part: called after every tile with the finished share of the picture.
 
         Raises:
+            TypeError: `pixels` is no array: a path, for example.
             ValueError: `pixels` has another shape or type.
         """
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-            raise ValueError(f"pixels must be (H, W, 3), not {pixels.shape}")
-        if pixels.dtype not in (np.uint8, np.uint16):
-            raise ValueError(f"pixels must be uint8 or uint16, not {pixels.dtype}")
+        images.check_pixels(pixels)
         plan = self.plan(*pixels.shape[:2])
         with self._counting:
             if plan.count * len(self.views) > self.eager_runs:

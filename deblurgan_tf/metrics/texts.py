@@ -6,8 +6,7 @@ from __future__ import annotations
 def exact_match(read: str, text: str) -> float:
     """1.0 if the text was read without an error, else 0.0.
 
-    Both hold capital letters and digits alone, as `plates.detection.plate_text` gives
-    them.
+    Both are as `plates.texts.plate_text` gives them.
     """
     return float(read == text)
 
@@ -17,7 +16,7 @@ def character_error_rate(read: str, text: str) -> float:
 
     The distance is the least number of characters to insert, delete or replace
     (Levenshtein 1966). The rate is above 1 where many more characters were read than
-    the text has. Both hold capital letters and digits alone.
+    the text has. Both are as `plates.texts.plate_text` gives them.
 
     Raises:
         ValueError: `text` is empty.

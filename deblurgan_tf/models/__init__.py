@@ -6,6 +6,7 @@ registers every layer that a saved model may hold, so that keras.models.load_mod
 open it.
 """
 
+from deblurgan_tf.keras_settings import use_own_settings
 from deblurgan_tf.models import (
     convolution_to_few,
     deconvolution_layers,
@@ -23,3 +24,5 @@ __all__ = [
     "layers",
     "normalization",
 ]
+
+use_own_settings()

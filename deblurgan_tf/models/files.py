@@ -12,8 +12,10 @@ from typing import Any
 
 import keras
 
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import ModelError, did_you_mean
+from deblurgan_tf.keras_settings import use_own_settings
 from deblurgan_tf.models.unrolled import count_levels, counterpart
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.resources import resource
 
 PICTURES = (None, None, None, 3)
@@ -51,11 +53,13 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return file
     if path.is_file():
         return path
+    if is_special(path):
+        raise ModelError(f"model {text}: {NO_FILE}")
     what = "is no shipped model, run or file" if bare else "does not exist"
     raise ModelError(
-        f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'}). Train "
-        "one with python -m deblurgan_tf.train, and give the run's folder or a .keras "
-        "file with --model"
+        f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'})"
+        f"{did_you_mean(text, shipped()) or '.'} Train one with python -m "
+        "deblurgan_tf.train, and give the run's folder or a .keras file with --model"
     )
 
 
@@ -88,6 +92,7 @@ def open_model(path: Path) -> keras.Model:
         ModelError: the file is missing, damaged, of version 0.1, not made of these
             layers, or has other shapes.
     """
+    use_own_settings()
     config = read_config(path)
     _check_layers(path, config)
     if is_version_0_1(config):

@@ -16,6 +16,7 @@ import numpy as np
 
 from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models.deblurgan import resnet_generator
+from deblurgan_tf.storage.installation import install_command
 
 DROPOUT = 0.5  # the authors' rate
 # Kept by the later code's InstanceNorm2d, which the authors never used: they restored
@@ -76,7 +77,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     except ImportError:
         raise MissingExtra(
             f"{path}: reading PyTorch weights needs PyTorch; install it with "
-            "pip install 'deblurgan_tf[torch]'"
+            f"{install_command('torch')}"
         ) from None
     if not path.is_file():
         raise ModelError(f"{path}: is no file")

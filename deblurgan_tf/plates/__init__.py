@@ -1,1 +1,1 @@
-"""Number plates in pictures: their boxes, finding them and reading them."""
+"""Number plates in pictures: their boxes, finding and reading them, their texts."""

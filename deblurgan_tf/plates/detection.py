@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from deblurgan_tf.errors import MissingExtra
+from deblurgan_tf.images import check_pixels
 from deblurgan_tf.plates.boxes import (
     Box,
     FoundPlate,
@@ -23,6 +24,8 @@ from deblurgan_tf.plates.boxes import (
     merge_rows,
     two_rows,
 )
+from deblurgan_tf.plates.texts import plate_like, plate_text
+from deblurgan_tf.storage.installation import install_command
 
 # The photo is scaled so that its longer side has each of these lengths, in pixels. A
 # blurred plate is sharper in a small copy; small plates are found in a large one. LARGE
@@ -39,16 +42,16 @@ PLATE_ASPECT = (1.8, 8.0)  # of a plate with one row
 HEIGHT = 0.8  # height of a plate with one row over that of the detector's box
 MIN_WIDTH = 16  # pixels of the photo: narrower plates cannot be read
 LEGIBLE = 0.8  # from this confidence on, the text decides whether it is a plate
-TEXT_LENGTH = (3, 10)  # characters of a plate's text
 TWO_LINE_CROP = 2.5  # width over height below which a crop may hold two rows of text
 LEAST_SIDE = 32  # pixels: the smallest side that the detector takes
 LONGEST_LINE = 12  # width over height of a crop that is read as a line, at most
 
-INSTALL = "pip install 'deblurgan_tf[ocr]'"
-
 
 class Reading(NamedTuple):
-    """Text of A-Z and 0-9 (empty if there is none) and its confidence in [0, 1]."""
+    """A text, as `texts.plate_text` gives it, and its confidence in [0, 1].
+
+    The text is empty, and the confidence 0, where no letter or digit was read.
+    """
 
     text: str
     confidence: float
@@ -64,7 +67,7 @@ def find_plates(pixels: np.ndarray) -> list[FoundPlate]:
 
     Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
-    _check(pixels)
+    check_pixels(pixels, ("uint8",))
     height, width = pixels.shape[:2]
     longer = max(height, width)
     found: list[FoundPlate] = []
@@ -91,7 +94,7 @@ def read_plate(pixels: np.ndarray) -> Reading:
 
     Raises MissingExtra without the extra `ocr`, ValueError for other pixels.
     """
-    _check(pixels)
+    check_pixels(pixels, ("uint8",))
     height, width = pixels.shape[:2]
     lines = [pixels]
     if width < TWO_LINE_CROP * height:
@@ -102,20 +105,6 @@ def read_plate(pixels: np.ndarray) -> Reading:
     parts = [_recognise(line) for line in lines]
     return Reading(
         "".join(part.text for part in parts), min(part.confidence for part in parts)
-    )
-
-
-def plate_text(text: str) -> str:
-    """A text in capitals, with A-Z and 0-9 only; other characters are dropped."""
-    return "".join(
-        letter for letter in text.upper() if letter.isascii() and letter.isalnum()
-    )
-
-
-def plate_like(text: str) -> bool:
-    """Whether a text of A-Z and 0-9 may be a plate's: by its length and a digit."""
-    return TEXT_LENGTH[0] <= len(text) <= TEXT_LENGTH[1] and any(
-        letter.isdigit() for letter in text
     )
 
 
@@ -178,7 +167,7 @@ def _engine() -> Any:
     except ImportError as error:
         raise MissingExtra(
             f"finding and reading plates needs the extra ocr ({error}); install it "
-            f"with: {INSTALL}"
+            f"with: {install_command('ocr')}"
         ) from error
     return RapidOCR(
         params={
@@ -192,10 +181,3 @@ def _engine() -> Any:
 
 def _area(row: FoundPlate) -> int:
     return row.box.width * row.box.height
-
-
-def _check(pixels: np.ndarray) -> None:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(
-            f"need uint8 pixels (H, W, 3); got {pixels.dtype} {pixels.shape}"
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,8 @@ from deblurgan_tf.preparation.data_check import (
 )
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.duplicates import duplicates, leaks, split_leaks
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.json_files import write_json
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.writing_errors import writing_to
 
 
@@ -60,6 +60,8 @@ def check_report_file(file: Path) -> None:
     """Raises UsageError unless a report can be written to this name."""
     if not file.parent.is_dir():
         raise UsageError(f"--report {file}: its folder does not exist")
+    if is_special(file):
+        raise UsageError(f"--report {file}: {NO_FILE}")
     if file.is_dir():
         raise UsageError(f"--report {file}: is a folder; name a file")
 
@@ -70,6 +72,5 @@ def write_report(file: Path, folder: Path, checked: Checked) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    text = json.dumps({"folder": str(folder), **checked.report}, indent=2) + "\n"
     with writing_to(file):
-        write_text(file, text)
+        write_json(file, {"folder": str(folder), **checked.report})

@@ -23,8 +23,8 @@ from deblurgan_tf.evaluation.kernel_files import read_array
 from deblurgan_tf.evaluation.pairs import stem
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.fingerprints import NEAR, perceptual_hash
-from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.preparation.tables import texts_of
+from deblurgan_tf.storage.side_by_side import side_by_side
 
 Severity = Literal["error", "warning"]
 SEVERITY: dict[str, Severity] = {

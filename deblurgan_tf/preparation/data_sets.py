@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deblurgan_tf import images
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.preparation.tables import NAMES
+from deblurgan_tf.storage.names import by_name
 
 
 @dataclass(frozen=True)
 class DataSet:
     """Pictures by their path below `sharp/`, `blurred/` or the folder itself.
 
-    prefix: "train/" or "validation/" if the folder has these parts, else empty.
+    The paths are `storage.names.composed`. prefix: "train/" or "validation/" if the
+    folder has these parts, else empty.
     kernels: by their path below `kernels/` without the suffix. A set of sharp pictures
     only has neither blurred pictures nor kernels.
     """
@@ -75,10 +78,13 @@ def _one(root: Path, prefix: str) -> DataSet:
             prefix,
             _pictures(sharp),
             _pictures(blurred),
-            {
-                path.relative_to(kernels).with_suffix("").as_posix(): path
-                for path in sorted(kernels.rglob("*.npy"))
-            },
+            by_name(
+                (
+                    (path.relative_to(kernels).with_suffix("").as_posix(), path)
+                    for path in sorted(kernels.rglob("*.npy"))
+                ),
+                kernels,
+            ),
             paired=True,
         )
     if not found.sharp and not found.blurred:
@@ -87,4 +93,9 @@ def _one(root: Path, prefix: str) -> DataSet:
 
 
 def _pictures(root: Path) -> dict[str, Path]:
-    return {path.relative_to(root).as_posix(): path for path in images.find(root)}
+    """The pictures below a folder; one line names other files that may be some."""
+    found = images.listed(root)
+    notice = images.left_out(found.passed_over)
+    if notice is not None:
+        say(notice, "yellow")
+    return by_name(((x.relative_to(root).as_posix(), x) for x in found.files), root)

@@ -34,7 +34,8 @@ def split_leaks(part: Part, count: int) -> list[Problem]:
     facts = part.readable()
     if not 0 < count < len(facts):
         return []
-    held_out = hold_out((each.name for each in part.sharp), count)
+    # A training leaves out what cannot be read before it chooses.
+    held_out = hold_out((each.name for each in facts), count)
     return leaks(
         [each for each in facts if each.name in held_out],
         [each for each in facts if each.name not in held_out],

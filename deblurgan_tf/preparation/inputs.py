@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deblurgan_tf import images
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.restoring.inputs import Job, gather
 from deblurgan_tf.storage.output_folder import make_output_folder
@@ -14,6 +16,8 @@ from deblurgan_tf.storage.output_folder import make_output_folder
 
 def pictures_given(inputs: Sequence[str], output: Path) -> list[Job]:
     """The pictures of files, folders, patterns and "-" (standard input); no videos.
+
+    Videos are left out in one line that names them.
 
     Makes the folder `output`.
 
@@ -23,6 +27,9 @@ def pictures_given(inputs: Sequence[str], output: Path) -> list[Job]:
     """
     jobs = gather(inputs, output, (os.fsdecode(line) for line in sys.stdin.buffer))
     pictures = [job for job in jobs if not job.is_video]
+    notice = images.left_out([job.source for job in jobs if job.is_video])
+    if notice is not None:
+        say(notice, "yellow")
     if not pictures:
         raise UsageError("the inputs hold no pictures; give files or folders")
     make_output_folder(output)

@@ -8,6 +8,7 @@ written again, so the same command continues where it was stopped.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ import tensorflow_datasets as tfds
 import yaml
 
 from deblurgan_tf import images
-from deblurgan_tf.data.records import open_shard
+from deblurgan_tf.data.records import Features, Shard, open_shard
 from deblurgan_tf.errors import DataError, PictureError, RunError
 from deblurgan_tf.preparation.data_sets import DataSet
-from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.storage.atomic import move_into_place, write_bytes, write_text
+from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
 
 VERSION = "1.0.0"
@@ -205,6 +206,7 @@ def describe(folder: Path, name: str, plans: list[Plan]) -> None:
     """Writes the set's description for tensorflow-datasets, and the index of training.
 
     Raises:
+        DataError: a file of the set is damaged.
         RunError: a file cannot be written.
     """
     names = tuple(plans[0].shards[0][0].files)
@@ -214,7 +216,8 @@ def describe(folder: Path, name: str, plans: list[Plan]) -> None:
             _shard_path(folder, name, part, number)
             for number in range(len(part.shards))
         ]
-        shards = list(side_by_side(lambda path: open_shard(str(path), names), paths))
+        # What is in the set was decoded when it was packed.
+        shards = list(side_by_side(functools.partial(_indexed, names=names), paths))
         splits.append(
             tfds.core.SplitInfo(
                 name=part.split,
@@ -233,6 +236,16 @@ def describe(folder: Path, name: str, plans: list[Plan]) -> None:
             check_data=False,
             description="Packed by deblurgan_tf.prepare pack.",
         )
+
+
+def _indexed(path: Path, names: Features) -> Shard:
+    try:
+        return open_shard(str(path), names, sound=True)
+    except tf.errors.OpError as error:
+        raise DataError(
+            f"{path}: is damaged ({error.message}); delete it, and the same command "
+            "packs it anew"
+        ) from error
 
 
 def _shard_path(folder: Path, name: str, part: Plan, number: int) -> Path:

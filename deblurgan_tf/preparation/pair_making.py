@@ -21,6 +21,7 @@ from deblurgan_tf.blur.kernels import kernel_bank
 from deblurgan_tf.config import Blur
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.names import composed
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def scaled_to(picture: np.ndarray, width: int | None) -> np.ndarray:
 
 def name_seed(seed: int, name: str) -> int:
     """A seed of 31 bits that depends on both, the same on every machine."""
-    digest = hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()
+    text = f"{seed} {composed(name)}".encode(errors="surrogateescape")
+    digest = hashlib.sha256(text).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 

@@ -25,11 +25,13 @@ from deblurgan_tf.preparation.pair_making import (
     scaled_to,
     write_pair,
 )
-from deblurgan_tf.preparation.side_by_side import side_by_side
 from deblurgan_tf.preparation.tables import texts_of, write_texts
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.names import composed
+from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.provenance import OPENCV, versions
+from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
 
 PROTOCOL = "pairs.yaml"
@@ -72,17 +74,17 @@ def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
         if root not in tables:
             tables[root] = texts_of(root)
         name = relative.with_suffix("").as_posix()
-        sharp = Sharp(name, job.source, tables[root].get(relative.as_posix()))
-        other = found.setdefault(name, sharp)
+        sharp = Sharp(name, job.source, tables[root].get(composed(relative.as_posix())))
+        other = found.setdefault(composed(name), sharp)
         if other is not sharp:
             raise DataError(
                 f"{other.source} and {sharp.source} would both become {name}.png; "
                 "rename one, or give them to two commands with different --output"
             )
-    sources = {sharp.source.resolve() for sharp in found.values()}
-    for name in found:
-        for target in place(pairs, name):
-            if target.resolve() in sources:
+    sources = {resolved(sharp.source) for sharp in found.values()}
+    for sharp in found.values():
+        for target in place(pairs, sharp.name):
+            if resolved(target) in sources:
                 raise DataError(
                     f"{target} is an input and would be overwritten by a result; "
                     "choose another --output"
@@ -171,7 +173,9 @@ def add_texts(pairs: Path, sharps: Iterable[Sharp]) -> None:
         DataError: the texts.csv that exists cannot be read.
         RunError: it cannot be written.
     """
-    texts = {f"{sharp.name}.png": sharp.text for sharp in sharps if sharp.text}
+    texts = {
+        f"{composed(sharp.name)}.png": sharp.text for sharp in sharps if sharp.text
+    }
     if texts:
         known = texts_of(pairs)
         with writing_to(pairs):

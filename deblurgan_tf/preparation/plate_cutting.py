@@ -10,7 +10,8 @@ import numpy as np
 
 from deblurgan_tf.deconvolution.sharpness import edge_width
 from deblurgan_tf.plates.boxes import Box, check_inside, grow
-from deblurgan_tf.plates.detection import LEGIBLE, find_plates, plate_like, read_plate
+from deblurgan_tf.plates.detection import LEGIBLE, find_plates, read_plate
+from deblurgan_tf.plates.texts import plate_like
 from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.straightening import (
     LIMIT,

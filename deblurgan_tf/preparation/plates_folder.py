@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from deblurgan_tf import images
@@ -19,6 +19,7 @@ from deblurgan_tf.preparation.plate_cutting import CutPlate, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.csv_tables import write_rows
+from deblurgan_tf.storage.names import composed, with_ending
 from deblurgan_tf.storage.writing_errors import writing_to
 
 REPORT = "report.csv"
@@ -85,10 +86,13 @@ def cut_all(
 ) -> Iterator[Photo]:
     """Cuts the plates out of all photos, one by one, and writes the crops.
 
-    given: the boxes by the photos' names; None finds the plates. See `cut_photo`.
+    given: the boxes by the photos' `composed` names; None finds the plates. See
+    `cut_photo`.
     """
     for job in jobs:
-        places = None if given is None else given.get(name_of(job, output), [])
+        places = (
+            None if given is None else given.get(composed(name_of(job, output)), [])
+        )
         yield cut_photo(job, output, places, limits, read)
 
 
@@ -126,7 +130,8 @@ def cut_photo(
         file = None
         if plate.reason is None:
             # With the suffix: a.jpg and a.png may be in the same folder.
-            file = f"{name}-{number}.png"
+            crop = with_ending(PurePosixPath(name).name, f"-{number}.png")
+            file = PurePosixPath(name).with_name(crop).as_posix()
             try:
                 (output / file).parent.mkdir(parents=True, exist_ok=True)
                 images.write(output / file, images.Picture(plate.pixels))

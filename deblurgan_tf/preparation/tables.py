@@ -9,6 +9,7 @@ from typing import NamedTuple
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.storage.csv_tables import read_rows, write_rows
+from deblurgan_tf.storage.names import composed
 
 NAMES = ("texts.csv", "plates.csv")
 """The tables of texts that a folder of pictures may have; the first one is used."""
@@ -24,6 +25,8 @@ class GivenPlate(NamedTuple):
 def texts_of(folder: Path) -> dict[str, str]:
     """{file relative to the folder: text}; empty without a table.
 
+    The names are `storage.names.composed`.
+
     Raises:
         DataError: the table cannot be read or lacks the column `file`.
     """
@@ -31,7 +34,7 @@ def texts_of(folder: Path) -> dict[str, str]:
         if (folder / name).is_file():
             rows = read_rows(folder / name, ("file",))
             return {
-                row["file"]: row["text"]
+                composed(row["file"]): row["text"]
                 for _, row in rows
                 if row["file"] and row.get("text")
             }
@@ -40,6 +43,8 @@ def texts_of(folder: Path) -> dict[str, str]:
 
 def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
     """{file: its boxes} from a table with the columns file,x,y,w,h and maybe text.
+
+    The names are `storage.names.composed`.
 
     Raises:
         DataError: the table cannot be read, lacks a column or holds no box in a line.
@@ -59,7 +64,7 @@ def boxes_of(path: Path) -> dict[str, list[GivenPlate]]:
                 f"{path}: line {line}: x and y count from 0, w and h are at least 1"
             )
         plate = GivenPlate(Box(x, y, width, height), row.get("text") or None)
-        found.setdefault(row["file"], []).append(plate)
+        found.setdefault(composed(row["file"]), []).append(plate)
     return found
 
 

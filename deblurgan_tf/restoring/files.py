@@ -31,7 +31,7 @@ def restore_files(request: Request) -> Iterator[Outcome]:
         job for job in request.jobs if job.target.exists() and not request.overwrite
     }
     wanted = [job for job in request.jobs if job not in skipped]
-    bar = counting_bar("restoring")
+    bar = counting_bar("{task.description}")
     with Pipeline([job for job in wanted if not job.is_video]) as pipeline:
         restorer = load_restorer(request.model, request.options) if wanted else None
         yield from (Outcome(job, "skipped") for job in request.jobs if job in skipped)
@@ -41,10 +41,10 @@ def restore_files(request: Request) -> Iterator[Outcome]:
             restorer, request.output, request.plates, request.boxes, request.read
         )
         with bar:
-            task, finished = bar.add_task("", total=len(wanted)), 0
+            task, finished = bar.add_task("restoring", total=len(wanted)), 0
 
-            def advance(share: float) -> None:
-                bar.update(task, completed=finished + share)
+            def advance(share: float, what: str = "restoring") -> None:
+                bar.update(task, completed=finished + share, description=what)
 
             def restore(pixels: np.ndarray, outcome: Outcome) -> np.ndarray:
                 return work.picture(pixels, outcome, advance)

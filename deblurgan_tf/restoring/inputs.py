@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deblurgan_tf import images, video
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.storage.places import resolved
 
 
 class Job(NamedTuple):
@@ -37,11 +39,15 @@ def gather(
     Raises UsageError where two inputs have one target, a target is itself an input, a
     name cannot be used, or there is no input at all.
     """
+    passed_over: list[Path] = []
     try:
-        jobs = _jobs(_files(inputs, output, listed), output)
-    # A link to itself, a name that is too long, a folder that may not be entered.
+        jobs = _jobs(_files(inputs, output, listed, passed_over), output)
+    # A name that is too long, a folder that may not be entered.
     except OSError as error:
         raise UsageError(f"{error}; leave it out") from error
+    notice = images.left_out(passed_over)
+    if notice is not None:
+        say(notice, "yellow")
     if not jobs:
         raise UsageError("the inputs hold no pictures or videos; give files or folders")
     return jobs
@@ -53,15 +59,15 @@ def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
     for source, place in files:
         job = Job(source, output / place)
         other = jobs.setdefault(job.target, job)
-        if _resolved(other.source) != _resolved(source):
+        if resolved(other.source) != resolved(source):
             raise UsageError(
                 f"{other.source} and {source} would both be written to {job.target}; "
                 "give them to two commands with different --output, or give the "
                 "folder that holds them, whose structure is kept"
             )
-    sources = {_resolved(job.source) for job in jobs.values()}
+    sources = {resolved(job.source) for job in jobs.values()}
     for job in jobs.values():
-        if _resolved(job.target) in sources:
+        if resolved(job.target) in sources:
             raise UsageError(
                 f"{job.target} is an input and would be overwritten by a result; "
                 "choose another --output"
@@ -69,45 +75,54 @@ def _jobs(files: Iterable[tuple[Path, Path]], output: Path) -> list[Job]:
     return list(jobs.values())
 
 
-def _resolved(path: Path) -> Path:
-    """`Path.resolve`, which raises RuntimeError for a link to itself before 3.13."""
-    try:
-        return path.resolve()
-    except RuntimeError as error:
-        raise UsageError(f"{path}: a link to itself; leave it out") from error
-
-
 def _files(
-    inputs: Iterable[str], output: Path, listed: Iterable[str], found: bool = False
+    inputs: Iterable[str],
+    output: Path,
+    listed: Iterable[str],
+    passed_over: list[Path],
+    found: bool = False,
 ) -> Iterator[tuple[Path, Path]]:
     """Yields (file, the place of its result below the output).
 
+    passed_over: gets the files of folders that may be pictures and are not read.
     found: the inputs were found by a list or a pattern, not given one by one. What lies
     in the output is then the result of an earlier run, and left out.
     """
-    results = _resolved(output)
+    results = resolved(output)
     found = found and not Path.cwd().is_relative_to(results)
     for text in inputs:
         if text == "-":
             lines = (line.rstrip("\r\n") for line in listed)
             named = (x for x in lines if x and x != "-")
-            yield from _files(named, output, (), found=True)
+            yield from _files(named, output, (), passed_over, found=True)
             continue
         path = Path(text)
         if path.is_dir():
-            # Results of an earlier run may lie below the folder that is restored.
-            root = _resolved(path)
-            below = results != root and results.is_relative_to(root)
-            for file in images.find(path, images.SUFFIXES | video.SUFFIXES):
-                if not (below and _resolved(file).is_relative_to(results)):
-                    yield file, file.relative_to(path)
-        elif found and _resolved(path).is_relative_to(results):
+            yield from _files_of_folder(path, results, passed_over)
+        elif found and resolved(path).is_relative_to(results):
             continue
         elif not path.exists() and glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))
             if matches:
-                yield from _files(matches, output, (), found=True)
+                yield from _files(matches, output, (), passed_over, found=True)
             else:  # taken as a file's name; it fails as one
                 yield path, Path(path.name)
         else:
             yield path, Path(path.name)
+
+
+def _files_of_folder(
+    folder: Path, results: Path, passed_over: list[Path]
+) -> Iterator[tuple[Path, Path]]:
+    """Yields as `_files`; results of an earlier run may lie below the folder."""
+    root = resolved(folder)
+    below = results != root and results.is_relative_to(root)
+
+    def is_result(file: Path) -> bool:
+        return below and resolved(file).is_relative_to(results)
+
+    there = images.listed(folder, images.SUFFIXES | video.SUFFIXES)
+    passed_over += [file for file in there.passed_over if not is_result(file)]
+    for file in there.files:
+        if not is_result(file):
+            yield file, file.relative_to(folder)

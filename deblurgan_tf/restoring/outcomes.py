@@ -19,6 +19,10 @@ class Outcome:
     """"restored", "skipped" (its result was there before) or "failed"."""
     size: tuple[int, int] | None = None
     """Height and width of the upright picture, pixels."""
+    format: str | None = None
+    """The format of a picture by its content, as `images.FORMATS` names it."""
+    notices: tuple[str, ...] = ()
+    """What was missing in a picture's file, or is left out of the result."""
     seconds: float = 0.0
     """Time to decode, restore and encode it."""
     error: str | None = None
@@ -37,6 +41,7 @@ class Outcome:
             "size": None if self.size is None else list(self.size),
             "seconds": round(self.seconds, 3),
             "error": self.error,
+            **({"notices": list(self.notices)} if self.notices else {}),
             **self.extra,
         }
 

@@ -16,6 +16,7 @@ from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
 from deblurgan_tf.restoring.video import restore_video
+from deblurgan_tf.storage.names import with_ending
 
 if TYPE_CHECKING:  # they import TensorFlow and the OCR's needs, which take seconds
     from deblurgan_tf.inference.restorer import Restorer
@@ -57,8 +58,12 @@ class Restoration:
         ]
         return restored
 
-    def video(self, job: Job, on_part: Callable[[float], object]) -> Outcome:
-        """Restores a video frame by frame; an error of any kind is in the outcome."""
+    def video(self, job: Job, on_part: Callable[[float, str], object]) -> Outcome:
+        """Restores a video frame by frame; an error of any kind is in the outcome.
+
+        on_part: called with the part that is done, in [0, 1], and the frame in words.
+        The part stays 0 where the file does not say how many frames it has.
+        """
         outcome = Outcome(job)
         begun = time.perf_counter()
         seen: list[dict[str, Any]] = []
@@ -75,7 +80,9 @@ class Restoration:
             nonlocal number
             number = done
             if total:
-                on_part(min(done / total, 1.0))
+                on_part(min(done / total, 1.0), f"frame {done}/{max(total, done)}")
+            else:
+                on_part(0.0, f"frame {done}")
 
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +124,7 @@ class Restoration:
             folder.mkdir(parents=True, exist_ok=True)
             pair = {}
             for when, pixels in (("before", plate.before), ("after", plate.after)):
-                path = folder / f"{below.name}-{number}-{when}.png"
+                path = folder / with_ending(below.name, f"-{number}-{when}.png")
                 images.write(path, images.Picture(pixels, format="PNG"))
                 pair[f"crop_{when}"] = str(path)
             files.append(pair)

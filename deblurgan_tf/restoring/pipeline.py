@@ -20,13 +20,13 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
@@ -53,14 +53,14 @@ class Pipeline:
     """Decodes the pictures of the jobs from the start; `outcomes` does the rest.
 
     A context manager. Leaving it, also early, stops the threads; every file on the disk
-    is then whole.
+    is then whole. The one that decodes ends after its picture, unwaited for.
     """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = deque(jobs)
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
         self.budget = Budget(PIXELS_IN_MEMORY)
-        self.decoder = ThreadPoolExecutor(1, "decode")
+        self.decoder = Background(self._load, "decode")
         self.encoder = ThreadPoolExecutor(2, "encode")
         self._decode_ahead()
 
@@ -69,7 +69,9 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.budget.close()
-        self.decoder.shutdown(cancel_futures=True)
+        for waiting in self.ahead:
+            waiting[1].cancel()
+        self.decoder.end()  # not waited for: reading may hang
         self.encoder.shutdown(cancel_futures=True)
 
     def outcomes(self, restore: Restore) -> Iterator[Outcome]:
@@ -99,7 +101,7 @@ class Pipeline:
     def _decode_ahead(self) -> None:
         while self.jobs and len(self.ahead) < WAITING:
             job = self.jobs.popleft()
-            self.ahead.append((Outcome(job), self.decoder.submit(self._load, job)))
+            self.ahead.append((Outcome(job), self.decoder.call(job)))
 
     def _load(self, job: Job) -> _Loaded:
         """Decodes a picture, in the decoder's thread, once the budget has room."""
@@ -109,7 +111,7 @@ class Pipeline:
         begun = time.perf_counter()
         try:
             picture = images.decode(data, str(job.source))
-            check_name(job.source, picture)
+            check_format(job.source, picture)
         except BaseException:
             self.budget.give(area)
             raise
@@ -120,7 +122,8 @@ class Pipeline:
     ) -> Future[Outcome]:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
-        outcome.size = picture.pixels.shape[:2]
+        outcome.size, outcome.format = picture.pixels.shape[:2], picture.format
+        outcome.notices = picture.notices
         begun = time.perf_counter()
         failure = None
         try:
@@ -157,21 +160,9 @@ class Pipeline:
         return outcome
 
 
-def check_name(path: Path, picture: images.Picture) -> None:
-    """Raises PictureError where the result could not keep both format and name.
-
-    A PNG called .jpg cannot: a result of another name would break scripts, and the
-    name of a result in another format would be wrong.
-    """
-    ending = path.suffix.lower()
-    if images.FORMATS.get(ending) == picture.format:
-        return
-    fitting = [end for end, kind in images.FORMATS.items() if kind == picture.format]
-    if not fitting:
+def check_format(name: object, picture: images.Picture) -> None:
+    """Raises PictureError for a picture whose format can be read but not written."""
+    if picture.format not in images.FORMATS.values():
         raise PictureError(
-            f"{path}: {picture.format} can be read but not written; convert it to PNG"
+            f"{name}: {picture.format} can be read but not written; convert it to PNG"
         )
-    raise PictureError(
-        f"{path}: is a {picture.format} by its content, but its name does not end in "
-        f"{' or '.join(fitting)}; rename it to {path.stem}{fitting[0]}"
-    )

@@ -115,6 +115,7 @@ def restore_plates(
     Raises:
         UsageError: a box is not four whole numbers, or lies outside the picture.
         MissingExtra: finding or reading needs the extra `ocr`.
+        TypeError: `pixels` is no array, or `restorer` no restorer.
         ValueError: `pixels` has another shape or type.
 
     Examples:
@@ -122,10 +123,11 @@ def restore_plates(
         >>> result = deblurgan_tf.restore_plates(restorer, pixels, [(120, 80, 200, 60)])
         >>> result.plates[0].corners
     """
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] != (3,):
-        raise ValueError(
-            f"need uint8 or uint16 pixels (H, W, 3); got {pixels.dtype} {pixels.shape}"
+    if not hasattr(restorer, "restore"):
+        raise TypeError(
+            f"restorer must be what deblurgan_tf.load(...) returns, not {restorer!r}"
         )
+    images.check_pixels(pixels)
     height, width = pixels.shape[:2]
     places: list[tuple[Box, float | None]]
     if boxes is None:

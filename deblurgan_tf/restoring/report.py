@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.outcomes import Outcome
 from deblurgan_tf.restoring.requests import Request
-from deblurgan_tf.storage.atomic import write_text
+from deblurgan_tf.storage.json_files import write_json
 
 
 def plate_lines(outcome: Outcome) -> Iterator[str]:
@@ -35,7 +35,16 @@ def plate_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs were restored, skipped and failed."""
+    """How many inputs were restored, skipped and failed, after notices about files."""
+    yield from images.alike((each.job.source, each.notices) for each in outcomes)
+    formats = [
+        (each.job.source, each.format)
+        for each in outcomes
+        if each.format is not None and each.status != "failed"
+    ]
+    notice = images.otherwise_named(formats, len(formats), written=True)
+    if notice is not None:
+        yield notice
     counts = Counter(outcome.status for outcome in outcomes)
     words = ("restored", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
@@ -54,9 +63,8 @@ def write_report(request: Request, outcomes: list[Outcome]) -> None:
         return
     lines = sorted((outcome.as_dict() for outcome in outcomes), key=_input_of)
     report = {"model": request.model, **request.options, "inputs": lines}
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     try:
-        write_text(request.report, text)
+        write_json(request.report, report)
     except OSError as error:
         raise WorkFailed(
             f"--report {request.report}: cannot be written ({error.strerror}); the "

@@ -14,7 +14,10 @@ from typing import Any
 from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.output_folder import make_output_folder
+from deblurgan_tf.storage.places import resolved
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 
 
@@ -88,7 +91,7 @@ def check_ocr(option: str = "--box") -> None:
     if importlib.util.find_spec("rapidocr") is None:
         raise MissingExtra(
             "finding and reading plates needs the extra ocr; install it with "
-            f"pip install 'deblurgan_tf[ocr]', or give the places with {option}"
+            f"{install_command('ocr')}, or give the places with {option}"
         )
 
 
@@ -103,6 +106,8 @@ def _listed() -> Iterator[str]:
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises UsageError now rather than after hours of work."""
     make_output_folder(output)
+    if report is not None and is_special(report):
+        raise UsageError(f"--report {report}: {NO_FILE}")
     if report is not None and (
         report.is_dir()
         or not report.parent.is_dir()
@@ -118,10 +123,10 @@ def _check_apart(
     jobs: list[Job], output: Path, report: Path | None, plates: bool
 ) -> None:
     """Raises UsageError where the report or a plate's crop could replace a picture."""
-    pictures = {path.resolve() for job in jobs for path in job}
-    if report is not None and report.resolve() in pictures:
+    pictures = {resolved(path) for job in jobs for path in job}
+    if report is not None and resolved(report) in pictures:
         raise UsageError(f"--report {report}: is an input or a result; name another")
-    crops = (output / "plates").resolve()
+    crops = resolved(output / "plates")
     for path in pictures if plates else ():
         named_so = re.search(r"-\d+-(before|after)\.png$", path.name)
         if named_so and path.is_relative_to(crops):

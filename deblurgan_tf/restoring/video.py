@@ -1,14 +1,16 @@
 """Restore videos frame by frame; everything else in the file stays as it was.
 
 `restore_video` decodes a video, calls a function with every frame, and encodes what it
-returns with the same codec where there is an encoder. Size, frame rate, time stamps
-(also at variable rates), rotation, colour tags and chapters stay; audio, subtitle and
-other video tracks are copied packet by packet. Needs the extra `video` (PyAV), which is
+returns with the same codec where there is an encoder. Size, shape of the pixels, frame
+rate, time stamps (also at variable rates), rotation, colour tags and chapters stay, and
+alpha and chroma where the encoder has them; audio, subtitle and other video tracks are
+copied packet by packet. Needs the extra `video` (PyAV), which is
 imported with the first video.
 
 What changes: the restored track is compressed anew, at a high quality, with 8 bits per
-channel in between; interlaced video is written as progressive frames; data tracks (the
-positions of a camera, for example) are left out and listed in `VideoReport.left_out`.
+channel in between. What cannot be kept is left out and listed in
+`VideoReport.left_out`: data tracks (the positions of a camera, for example), closed
+captions, HDR metadata, interlacing, an alpha channel that the encoder does not take.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from deblurgan_tf.errors import VideoError
+from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.video.report import VideoReport
 
 
@@ -55,17 +58,22 @@ def restore_video(
         VideoError: PyAV is missing, the source is not a video, is damaged beyond
             reading or ends early, or the target cannot hold it; the message names the
             file.
+        TypeError: `restore` is no function.
 
     Examples:
         >>> restorer = deblurgan_tf.load("photos")
         >>> deblurgan_tf.restore_video("in.mp4", "out.mp4", restorer.restore)
     """
+    if not callable(restore):
+        raise TypeError(
+            "restore must be a function of pixels, for example "
+            f"deblurgan_tf.load().restore, not {restore!r}"
+        )
     try:
         import av  # noqa: F401
     except ImportError:
         raise VideoError(
-            f"{source}: videos need PyAV; install it with "
-            "pip install 'deblurgan_tf[video]'"
+            f"{source}: videos need PyAV; install it with {install_command('video')}"
         ) from None
     from deblurgan_tf.restoring.video_pass import restore_file
 

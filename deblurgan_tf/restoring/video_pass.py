@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,10 +15,12 @@ from av.stream import Disposition, Stream
 
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.video import aspect
 from deblurgan_tf.video.encoding import Encoder
-from deblurgan_tf.video.pixels import Colours, Orientation, display_matrix
+from deblurgan_tf.video.pixels import Colours, Orientation
 from deblurgan_tf.video.reading import OpenVideo, is_flush, reason
 from deblurgan_tf.video.report import VideoReport
+from deblurgan_tf.video.side_data import display_matrix, not_kept
 from deblurgan_tf.video.timeline import Slot, Timeline
 
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -52,6 +55,7 @@ def restore_file(
                 raise VideoError(
                     f"{target}: cannot be written ({reason(error)})"
                 ) from error
+            work.keep_aspect(video, partial)
 
     write_atomically(target, write)
     return work.report(time.perf_counter() - begun)
@@ -76,6 +80,7 @@ class _Pass:
         self.broken: list[float] = []
         self.codec = ""
         self.left_out: list[str] = []
+        self._track = 0  # the number of the restored one in the output
         self._last: np.ndarray | None = None  # the last frame written, as stored
 
     def run(self, video: OpenVideo, output: OutputContainer) -> None:
@@ -86,6 +91,11 @@ class _Pass:
             if stream.index == video.stream.index:
                 encoder = Encoder(output, video, self.first)
                 _copy_metadata(stream, encoder.stream)
+                self._track = encoder.stream.index
+                if _anamorphic(video) and output.format.name in ("matroska", "webm"):
+                    title = encoder.stream.metadata.get("title", "")
+                    encoder.stream.metadata["title"] = title + aspect.ROOM
+                self.left_out += [*encoder.lost, *not_kept(self.first)]
                 # FFmpeg's own decoders of VP8 and VP9 do not return it.
                 if stream.metadata.get("alpha_mode") == "1":
                     self.left_out.append("alpha channel")
@@ -108,6 +118,27 @@ class _Pass:
             self._write(slot, None, encoder)
         encoder.finish()
         video.check_length()
+
+    def keep_aspect(self, video: OpenVideo, written: Path) -> None:
+        """Lets the pixels of the finished file have the shape of the source's.
+
+        What the encoder and the container have not kept is written into the header.
+        Where that cannot be, `left_out` says so.
+        """
+        wanted = _anamorphic(video)
+        if wanted is None:
+            return
+        with OpenVideo(written) as result:
+            kept = result.stream.sample_aspect_ratio == wanted
+        size = self.first.width, self.first.height
+        # Also where it is kept: the room in a title goes.
+        written_down = aspect.write_aspect(written, self._track, size, wanted)
+        if written_down and not kept:
+            with OpenVideo(written) as result:
+                kept = result.stream.sample_aspect_ratio == wanted
+        if not kept:
+            named = f"{wanted.numerator}:{wanted.denominator}"
+            self.left_out.append(f"sample aspect ratio {named}")
 
     def report(self, seconds: float) -> VideoReport:
         """What was done, in so many seconds."""
@@ -170,6 +201,12 @@ class _Pass:
         # The alpha channel stays as it was.
         whole = np.concatenate([restored, upright[..., 3:]], axis=2)
         return self.orientation.stored(whole)
+
+
+def _anamorphic(video: OpenVideo) -> Fraction | None:
+    """The aspect ratio of the source's pixels; None for square and unknown ones."""
+    ratio = video.stream.sample_aspect_ratio
+    return ratio if ratio and ratio != 1 else None
 
 
 def _copied(output: OutputContainer, stream: Stream) -> Stream | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PREFIX = ".deblurgan-"
+LONGEST_ENDING = 16  # bytes of an ending that a format may be chosen by
 LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
 
 
@@ -49,8 +50,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """A new hidden name in the folder of `path`, with the number of this process."""
-    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    """A new hidden name in the folder of `path`, with the number of this process.
+
+    It is legal wherever that of `path` is: an ending that is no format's is left out.
+    """
+    ending = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_ENDING else ""
+    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{ending}")
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.storage.atomic import write_bytes
+from deblurgan_tf.storage.regular import open_regular
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -22,7 +23,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, s
     """
     try:
         # A table that a spreadsheet saved may begin with a byte order mark.
-        with open(path, encoding="utf-8-sig", newline="") as stream:
+        with (
+            open_regular(path) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream,
+        ):
             reader = csv.DictReader(stream, restval="", strict=True)
             missing = [x for x in columns if x not in (reader.fieldnames or ())]
             if missing:

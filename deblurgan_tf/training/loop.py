@@ -48,7 +48,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         if workers.chief:
             run_folder.remove_leftovers(run)
         run_folder.check_unchanged(run, config)
-        source = open_source(config)
+        with run_folder.checked_pictures(run, keep=workers.chief) as checked:
+            source = open_source(config, checked)
         names = source.names()
         run_folder.check_same_pictures(run, names)
         schedule = Schedule(config.every, total_steps(config, source))

@@ -1,7 +1,7 @@
 """A run's folder: all that describes a training and all that it needs to resume.
 
-RUN/config.yaml, pictures.txt, command.txt, content.yaml, log.jsonl, checkpoints/,
-samples/, tensorboard/, loss.png, progress.png, generator.keras.
+RUN/config.yaml, pictures.txt, checked.jsonl, command.txt, content.yaml, log.jsonl,
+checkpoints/, samples/, tensorboard/, loss.png, progress.png, generator.keras.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ import yaml
 from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
 from deblurgan_tf.config import Config
+from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
 from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.names import composed
+from deblurgan_tf.storage.writing_errors import writing_to
 from deblurgan_tf.training.state import State
 
 KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
@@ -100,8 +103,9 @@ def check_same_pictures(run: Path, names: list[str]) -> None:
     path = run / "pictures.txt"
     if not path.exists():
         return
-    before = path.read_bytes().decode(errors="surrogateescape").split("\n")[:-1]
-    names = _lines(names)
+    text = path.read_bytes().decode(errors="surrogateescape")
+    before = [composed(name) for name in text.split("\n")[:-1]]
+    names = [composed(name) for name in _lines(names)]
     changes = [
         f"{len(found):,} {what} (the first: {min(found)})"
         for what, found in (
@@ -116,6 +120,22 @@ def check_same_pictures(run: Path, names: list[str]) -> None:
             f"{', '.join(changes)}. Put them back to resume, or name another folder "
             "with --run to begin a new run"
         )
+
+
+@contextlib.contextmanager
+def checked_pictures(run: Path, keep: bool) -> Iterator[Checked]:
+    """The pictures that this run knows to be sound; what is added inside is kept.
+
+    It is kept also where what is inside fails or is stopped. keep: only one process may
+    write to the folder.
+    """
+    checked = Checked(run / "checked.jsonl")
+    try:
+        yield checked
+    finally:
+        if keep:
+            with writing_to(run):
+                checked.save()
 
 
 def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> None:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from av import Codec, VideoFrame
 from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
-from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
 from deblurgan_tf.errors import VideoError
-from deblurgan_tf.video.pixels import display_matrix
+from deblurgan_tf.video.pixel_formats import lost, nearest
+from deblurgan_tf.video.pixels import Colours
 from deblurgan_tf.video.reading import OpenVideo
+from deblurgan_tf.video.side_data import display_matrix
 from deblurgan_tf.video.timeline import Slot
 
 # Quantiser 2 for MPEG-4 and its relatives, the second finest: 2 * FF_QP2LAMBDA.
@@ -24,6 +25,7 @@ _BY_SCALE += ["mpeg1video", "mpeg2video", "mjpeg"]
 _LOSSLESS = ["ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "qtrle"]
 _LOSSLESS += ["rawvideo"]
 _X264 = ("libx264", {"crf": "16"})
+_X264RGB = ("libx264rgb", {"crf": "16"})
 # Codec -> its encoder and options for a high quality. Other codecs become H.264.
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "h264": _X264,
@@ -55,6 +57,8 @@ class Encoder:
     """Writes frames as a new stream of `output` with the properties of the source's.
 
     frame: a decoded frame of the source, for size, pixel format, colours and rotation.
+    lost: what of the pictures the new format does not keep.
+
     The encoder only counts the frames; each packet then gets the time of its frame.
     This is exact in every container, at constant and variable frame rates, because no
     frame is reordered.
@@ -75,6 +79,7 @@ class Encoder:
         choice, self.stream = _open_stream(output, video, frame, rate)
         self.name = choice.encoder
         self.pixel_format = choice.pixel_format
+        self.lost = lost(frame.format.name, choice.pixel_format)
         context = self.stream.codec_context
         context.width, context.height = frame.width, frame.height
         context.pix_fmt = choice.pixel_format
@@ -82,12 +87,14 @@ class Encoder:
         context.max_b_frames = 0
         if source.sample_aspect_ratio:
             context.sample_aspect_ratio = source.sample_aspect_ratio
-        context.color_range = frame.color_range
         context.color_primaries = frame.color_primaries
         context.color_trc = frame.color_trc
-        # The codes of YUV matrices are wrong for RGB.
-        if not frame.format.is_rgb:
-            context.colorspace = frame.colorspace
+        # The codes of YUV matrices and ranges are wrong for RGB.
+        if not self.stream.format.is_rgb:
+            colours = Colours.of(frame)
+            rgb = frame.format.is_rgb
+            context.color_range = colours.stored_range if rgb else frame.color_range
+            context.colorspace = colours.stored_matrix if rgb else frame.colorspace
         if source.codec_context.codec_tag == "hvc1" and choice.encoder == "libx265":
             context.codec_tag = "hvc1"  # the only HEVC that Apple plays
         self.stream.time_base = source.time_base
@@ -126,12 +133,21 @@ def _open_stream(
     output: OutputContainer, video: OpenVideo, frame: VideoFrame, rate: Fraction
 ) -> tuple[_Choice, VideoStream]:
     codec = video.stream.codec_context.codec.canonical_name
-    for name, options in (_ENCODERS.get(codec, _X264), _X264):
+    # Of the encoders of H.264, the one for RGB takes nothing else.
+    known = (
+        _X264RGB if codec == "h264" and frame.format.is_rgb else _ENCODERS.get(codec)
+    )
+    for name, options in (known or _X264, _X264):
         try:
-            formats = Codec(name, "w").video_formats or []
-            offered = [each.name for each in formats]
-            pixel_format = _pixel_format(name, offered, frame)
-            if offered and pixel_format not in offered:
+            offered = [each.name for each in Codec(name, "w").video_formats or []]
+            pixel_format = nearest(
+                frame.format.name,
+                offered,
+                (frame.width, frame.height),
+                Colours.of(frame).full_range,
+                name in _EVEN_ONLY,
+            )
+            if pixel_format is None:
                 continue  # the AV1 encoder has no format for odd sizes
             stream = output.add_stream(name, rate=rate, options=dict(options))
         # This build has no such encoder, or the container does not take it.
@@ -146,14 +162,3 @@ def _open_stream(
         f"{video.path}: no encoder for {codec}, and {output.format.name} does not "
         "take H.264; convert the video to .mp4 first"
     )
-
-
-def _pixel_format(encoder: str, offered: list[str], frame: VideoFrame) -> str:
-    """The pixel format of the frame if the encoder has it, else the nearest one."""
-    near = (frame.format.name, "yuv420p", "yuvj420p", "yuv422p10le", *offered)
-    name = next(each for each in near if each in offered or not offered)
-    chosen = VideoFormat(name)
-    halved = (chosen.chroma_width(2) == 1 and frame.width % 2) or (
-        chosen.chroma_height(2) == 1 and frame.height % 2
-    )
-    return "yuv444p" if encoder in _EVEN_ONLY and halved else name

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from av import VideoFrame
-from av.sidedata.sidedata import Type
+from av.video.format import VideoFormat
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 # Exact arithmetic: the same pixels on every processor.
@@ -74,16 +73,6 @@ class Orientation:
         ]
 
 
-def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of the frame's display matrix, or None without one."""
-    side_data: Any = frame.side_data  # PyAV's types of it are wrong
-    # Iterating gives the values in PyAV 18 and the keys in PyAV 19; `get` is the same.
-    found = side_data.get(Type.DISPLAYMATRIX)
-    if found is None:
-        return None
-    return tuple(int(value) for value in np.frombuffer(found, np.int32))
-
-
 @dataclass(frozen=True)
 class Colours:
     """How the numbers of a stream stand for colours.
@@ -122,13 +111,24 @@ class Colours:
     def to_frame(self, array: np.ndarray, pixel_format: str) -> VideoFrame:
         """An array as `to_array` returns it -> a frame in the given pixel format."""
         frame = VideoFrame.from_ndarray(array, "rgba" if self.alpha else "rgb24")
+        rgb = VideoFormat(pixel_format).is_rgb
         return frame.reformat(
             format=pixel_format,
             dst_colorspace=self.matrix,
             src_color_range=ColorRange.JPEG,
-            dst_color_range=self._range(),
+            dst_color_range=ColorRange.JPEG if rgb else self._range(),
             interpolation=_SCALING,
         )
+
+    @property
+    def stored_range(self) -> int:
+        """FFmpeg's AVColorRange of YUV that `to_frame` makes."""
+        return self._range()
+
+    @property
+    def stored_matrix(self) -> int:
+        """FFmpeg's AVColorSpace of YUV that `to_frame` makes."""
+        return next(code for code, own in _MATRICES.items() if own == self.matrix)
 
     def _range(self) -> int:
         return int(ColorRange.JPEG if self.full_range else ColorRange.MPEG)

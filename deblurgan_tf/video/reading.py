@@ -13,6 +13,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from deblurgan_tf.errors import VideoError
+from deblurgan_tf.storage.regular import NO_FILE, is_special
 
 # Only these formats, and only files: a playlist named .mp4 must not open others.
 _OPTIONS = {
@@ -29,6 +30,9 @@ class OpenVideo:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # FFmpeg would wait at a pipe for ever.
+        if is_special(path):
+            raise VideoError(f"{path}: {NO_FILE}")
         try:
             # Without "file:" a name with a colon would be taken for a protocol.
             self.container: InputContainer = av.open(

@@ -22,7 +22,8 @@ class VideoReport:
         seconds: the time that it took.
         size: (width, height) as players show it, pixels.
         codec: name of the encoder, for example "libx264".
-        left_out: the tracks that were not copied, for example "data track 2".
+        left_out: what the new file does not have, for example "data track 2",
+            "alpha channel" or "chroma detail (4:4:4 became 4:2:0)".
     """
 
     frames: int

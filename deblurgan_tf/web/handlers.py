@@ -18,6 +18,7 @@ from deblurgan_tf import images
 from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.plates.boxes import Box
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
+from deblurgan_tf.storage.names import with_ending
 from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.web import own_blur, pictures, plate_places
 from deblurgan_tf.web.models import Models
@@ -32,8 +33,8 @@ NO_PLATE = (
     "write its place as x,y,w,h."
 )
 NO_OCR = (
-    "Finding and reading plates needs the extra ocr on the server: "
-    "pip install 'deblurgan_tf[ocr]'."
+    "Finding and reading plates needs the extra ocr on the server; its terminal says "
+    "how to install it."
 )
 
 
@@ -241,7 +242,8 @@ class Handlers:
     ) -> Path:
         stem = visit.picture.stem if visit.picture else "picture"
         data = pictures.handed_out(picture, restored)
-        return visit.save(f"handed_{slot}", {f"{stem}-{slot}.png": data})[0]
+        name = with_ending(stem, f"-{slot}.png")
+        return visit.save(f"handed_{slot}", {name: data})[0]
 
     def _marked(self, visit: Visit, picture: images.Picture, text: str) -> Path:
         boxes = plate_places.boxes_that_parse(text)

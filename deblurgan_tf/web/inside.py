@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REFUSED = re.compile(
     r"/(file=\s*https?:|file/\s*https?:|proxy=|process_recording|(undo-)?vibe-)",
@@ -25,7 +26,7 @@ class InsideOnly:
     def __init__(self, app: Application) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
         if scope["type"] != "http" or not REFUSED.search(scope["path"]):
             await self.app(scope, receive, send)

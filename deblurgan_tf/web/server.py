@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.storage.installation import install_command
 
 # Gradio and TensorFlow take seconds to import; --help and wrong usage do without.
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def check_extra() -> None:
     """Raises MissingExtra where Gradio is not installed."""
     if importlib.util.find_spec("gradio") is None:
         raise MissingExtra(
-            "the page needs the extra demo; install it with "
-            "pip install 'deblurgan_tf[demo]'"
+            f"the page needs the extra demo; install it with {install_command('demo')}"
         )
 
 
@@ -121,8 +121,10 @@ def serve(model: str, host: str, port: int, folder: Path, stop: Stop) -> None:
     prepare_devices()
     visits = Visits(uploads)
     handlers = Handlers(Models(model), visits)
-    from deblurgan_tf.web import layout
+    from deblurgan_tf.web import layout, plate_places
 
+    if not plate_places.has_ocr():
+        say(f"without the extra ocr no plates are found: {install_command('ocr')}")
     page = layout.build(handlers)
     try:
         _launch(page, host, port)
@@ -140,6 +142,7 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
 
     from deblurgan_tf.web import pictures, style
     from deblurgan_tf.web.inside import InsideOnly
+    from deblurgan_tf.web.uploads import OwnUploads
 
     try:
         page.launch(
@@ -156,7 +159,7 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
             max_file_size=pictures.MAX_BYTES,
             theme=style.theme(),
             css=style.CSS,
-            app_kwargs={"middleware": [Middleware(InsideOnly)]},
+            app_kwargs={"middleware": [Middleware(InsideOnly), Middleware(OwnUploads)]},
         )
     except OSError as error:
         raise UsageError(f"--port {port}: {error}") from error

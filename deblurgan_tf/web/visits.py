@@ -137,9 +137,8 @@ class Visits:
             upload.replace(path)
         except FileNotFoundError:  # both paths belong to the visit
             raise VisitOver from None
-        # Uploads with equal contents lie in one folder, also those of other visitors.
         if upload.parent != self.root:
-            with suppress(OSError):
+            with suppress(OSError):  # not empty: the visitor has dropped several
                 upload.parent.rmdir()
         visit.picture, visit.corner = path, None
         return path

@@ -21,6 +21,7 @@ from deblurgan_tf.metrics import pixels as metrics
 from deblurgan_tf.models import layers
 from deblurgan_tf.plates import detection as plates
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.plates.texts import plate_text
 from deblurgan_tf.restoring import plates as plate_restoration
 
 WIDTHS = (90, 115, 150, 190)
@@ -53,7 +54,7 @@ def main(folder: Path, model: Model) -> None:
                     plate_restoration.WORK_WIDTH = (width, width)
                     whole = Box(0, 0, columns, height)
                     made = plate_restoration.restore_plates(model, made, [whole]).pixels
-                right = plates.read_plate(made).text == plates.plate_text(row["text"])
+                right = plates.read_plate(made).text == plate_text(row["text"])
                 scores.append(
                     (metrics.psnr(made, sharp), metrics.ssim(made, sharp), right)
                 )

@@ -36,6 +36,7 @@ from typer.testing import CliRunner
 from deblurgan_tf import batch, images, predict
 from deblurgan_tf.batching import (
     cluster,
+    job,
     listing,
     manifest,
     parquet_results,
@@ -49,6 +50,8 @@ from deblurgan_tf.batching.stores import Place, check_apart, open_place
 from deblurgan_tf.batching.worker import ATTEMPTS, Task, Worker
 from deblurgan_tf.errors import DataError, RunError
 from deblurgan_tf.inference.restorer import load
+from deblurgan_tf.restoring.pipeline import check_format
+from deblurgan_tf.storage.installation import install_command
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = {"precision": "float32", "tta": False, "tile": None}
@@ -299,6 +302,37 @@ def test_pictures_are_listed_with_their_paths_hidden_ones_left_out(
     assert pictures_of(one)["path"].to_pylist() == ["a.jpg"]
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_may_be_a_picture_and_is_not_read_is_named(store, tmp_path, which, capsys):
+    place = both(store, tmp_path)[which]
+    files(place, ["a.jfif", "b.svg", "c/no_ending", "d.txt", ".e.svg"], b"12345")
+    asked = asking(inputs=(place.uri,))
+    table, parquet = job._listed(asked, [place])
+    assert table["path"].to_pylist() == ["a.jfif"] and not parquet
+    told = capsys.readouterr().err
+    assert "1 .svg, 1 no ending" in told and "c/no_ending" in told
+    assert "d.txt" not in told and ".e" not in told
+
+
+def asking(**changed):
+    """A job of the command line's defaults."""
+    usual = {
+        "inputs": (),
+        "output": "out",
+        "model": "photos",
+        "options": OPTIONS,
+        "parquet": False,
+        "path_column": "path",
+        "bytes_column": "bytes",
+        "retry_failed": False,
+        "actors": None,
+        "cpus_per_actor": 1,
+        "batch": 32,
+        "address": None,
+    }
+    return job.Job(**usual | changed)
+
+
 def test_two_inputs_of_one_path_are_refused(store, tmp_path):
     places = both(store, tmp_path)
     for place in places:
@@ -484,7 +518,14 @@ def test_a_worker_commits_what_became_of_each(tmp_path, model, store):
     assert line["output_sha256"] == hashlib.sha256(store.read("a.png")).hexdigest()
     assert line["output"] == "a.png" and line["error"] is None
     assert line["size"] == len(good) and line["seconds"] > 0
-    message = {"b.png": "damaged", "c.jpg": "rename it to c.png", "d.png": "is empty"}
+    # A name that disagrees with the content: read and written by the content.
+    assert rows["c.jpg"]["status"] == "restored" and rows["c.jpg"]["format"] == "PNG"
+    assert store.read("c.jpg") == store.read("a.png")
+    (told,) = job._notices(manifest.load(store).last, 1, files=True)
+    assert told.startswith("1 of 2 pictures are read, and written, by") and (
+        "c.jpg is a PNG" in told
+    )
+    message = {"b.png": "damaged", "d.png": "is empty"}
     for name, why in message.items():
         assert rows[name]["status"] == "failed" and rows[name]["output"] is None
         assert (
@@ -544,6 +585,17 @@ def test_equal_sizes_go_together_and_each_bears_its_own_faults(tmp_path, store):
         assert np.array_equal(restored, 255 - source)
         sha256 = hashlib.sha256(encoded_picture).hexdigest()
         assert rows[number]["output_sha256"] == sha256
+
+
+def test_what_can_be_read_but_not_written_fails_before_it_is_restored():
+    file = io.BytesIO()
+    Image.fromarray(photo(24, 20, 0)).save(file, "GIF")
+    rows, restorer, found = [{"output": None}], Together(), {}
+    lines = [{"name": "a.jpg", "error": None}]
+    data = [file.getvalue()]
+    restore_all(lines, data, rows, restorer, found.__setitem__, check_format)
+    assert rows[0]["status"] == "failed" and "not written" in rows[0]["error"]
+    assert not found and not restorer.groups
 
 
 def test_a_batch_that_was_committed_is_not_done_again(tmp_path, model, store):
@@ -764,7 +816,7 @@ def test_the_missing_extra_is_named_with_its_command(monkeypatch, tmp_path):
     )
     code, output = said(tmp_path, tmp_path / "out")
     assert code == 2
-    assert "pip install 'deblurgan_tf[ray]'" in output
+    assert install_command("ray") in output
 
 
 @pytest.fixture
@@ -783,6 +835,8 @@ def with_extra(monkeypatch):
         (["in", "tables", "out"], "is a Parquet data set, and in holds picture files"),
         (["tables/x.parquet", "out"], "has no column path"),
         (["in", "full"], "full: is not empty and holds no batch.json"),
+        (["in", "--output", "full"], "full: is not empty and holds no batch.json"),
+        (["in"], "in: is the only place; name the folder of the results with --output"),
     ],
 )
 def test_what_cannot_be_begun_is_refused(

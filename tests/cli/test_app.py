@@ -12,10 +12,11 @@ import typer
 from helpers.places import ROOT
 from typer.testing import CliRunner
 
+from deblurgan_tf import __version__
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.errors import MissingExtra, PictureError, UserError, WorkFailed
 
-NO_VERBS = {"__init__", "__main__", "config", "devices", "errors"}
+NO_VERBS = {"__init__", "__main__", "devices", "errors", "keras_settings"}
 VERBS = sorted(
     path.stem
     for path in (ROOT / "deblurgan_tf").glob("*.py")
@@ -163,11 +164,21 @@ def commands():
 
 
 @pytest.mark.parametrize(("app", "name"), list(commands()))
-def test_every_verb_has_debug(app, name):
+def test_every_verb_has_what_all_have(app, name):
     assert isinstance(app, App)
     result = CliRunner().invoke(app, [*name, "--help"])
     assert result.exit_code == 0
-    assert "--debug" in result.stdout
+    assert "--debug" in result.stdout and "--version" in result.stdout
+    assert "\n  Examples:\n\n  python -m deblurgan_tf." in result.stdout
+    # What a command makes is named by --output, or -o.
+    assert ("--output" in result.stdout) == ("-o, --output" in result.stdout)
+
+
+@pytest.mark.parametrize("verb", [x for x in VERBS if x != "export"])
+def test_every_verb_tells_the_version(verb):
+    app = importlib.import_module(f"deblurgan_tf.{verb}").app
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"deblurgan_tf {__version__}\n")
 
 
 def test_all_verbs_were_found():

@@ -379,6 +379,7 @@ def test_the_last_override_of_a_key_wins(tmp_path):
             "train.stepz=1",
             "train.stepz: unknown key; known here: start_from, epochs, steps",
         ),
+        ("train.stepz=1", r"strategy; did you mean steps\?$"),
         ("nothing.here=1", "nothing: unknown key; known here: seed"),
         ("train.steps", "must look like train.steps=1000"),
         ("train.=1", "must look like train.steps=1000"),
@@ -645,3 +646,85 @@ def test_types_are_in_words_with_their_ranges():
     )
     defaults = {key.key: key.default for key in describe_fields()}
     assert defaults["data.mix.N.weight"] == "must be given"
+
+
+TEXTS = [
+    *("My Photos #1", "2024-05-01T10:00:00", "2024-05-01", "20240501", "0123", "1e5"),
+    *("no", "on", "~", "a: b", "[x", "{x}", "*/sharp/*", "x=y", " x ", "it's", "-1"),
+    *(
+        "1:30",
+        "'a' and 'b'",
+        "&x",
+        "!x",
+        "%x",
+        "@x",
+        "`x`",
+        "x # y",
+        "null.png",
+        "0x1F",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("key", ["data.path", "data.mix.0.path", "train.start_from"])
+def test_an_override_of_a_text_is_all_that_stands_behind_the_first_sign(
+    tmp_path, key, text
+):
+    data = {"source": "folder"}
+    if "mix" in key:
+        data = {"source": "mix", "mix": [{"source": "folder", "weight": 1}]}
+    config = _overridden(tmp_path, {"data": data}, f"{key}={text}")
+    value = as_dict(config)
+    for part in key.split("."):
+        value = value[int(part) if part.isdecimal() else part]
+    assert value == text
+    assert load(_write(tmp_path, dump(config))) == config
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-05-01T10:00:00", "2024-05-01", "20240501", "0123", "1e5", "no", "on"]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "data: {{source: folder, path: {}}}",
+        "data:\n  source: folder\n  path: {}\n",
+        "data: {{source: mix, mix: [{{weight: 1, source: folder, path: {}}}]}}",
+    ],
+    ids=["line", "lines", "mix"],
+)
+def test_a_text_in_a_file_is_not_taken_for_a_number_or_a_date(tmp_path, form, text):
+    values = form.format(text)
+    config = load(_write(tmp_path, values))
+    (part,) = config.data.mix or (config.data,)
+    assert part.path == text
+
+
+def test_a_section_in_an_override_is_yaml_with_texts_of_their_own(tmp_path):
+    value = "data={source: folder, path: 0123, scale: 0.5, flip: no}"
+    config = _overridden(tmp_path, {}, value)
+    assert (config.data.path, config.data.scale) == ("0123", 0.5)
+    assert config.data.flip is False
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [("data.path=null", None), ("data.path=", None), ("data.path='null'", "null")],
+)
+def test_null_is_null_where_the_key_may_be_null(tmp_path, override, value):
+    values = {"data": {"source": "folder", "path": "x"}}
+    assert _overridden(tmp_path, values, override).data.path == value
+
+
+@pytest.mark.parametrize(
+    ("override", "steps"), [("0100", 100), ("1_000", 1000), ("0x10", 16), (" 7 # x", 7)]
+)
+def test_a_whole_number_is_decimal(tmp_path, override, steps):
+    config = _overridden(tmp_path, {}, f"train.steps={override}")
+    assert config.train.steps == steps
+
+
+def test_a_clock_time_is_no_number(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.steps: .* got '1:30'"):
+        _overridden(tmp_path, {}, "train.steps=1:30")

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.pictures import coded
+from helpers.pictures import coded, photo
 
 from deblurgan_tf import images
-from deblurgan_tf.data.records import INDEX, open_shard, pictures_in
+from deblurgan_tf.data.records import INDEX, Shard, open_shard, pictures_in
+from deblurgan_tf.errors import DataError
 
 IMAGE = ("image",)
 
@@ -157,6 +158,71 @@ def test_a_picture_whose_header_is_damaged_is_named_by_its_record(tmp_path):
     path = write(tmp_path / "x", [example(image=png(0)), example(image=b"no picture")])
     (problem,) = open_shard(path, IMAGE).problems
     assert problem.startswith("x__1")
+
+
+def test_a_picture_whose_pixels_are_damaged_is_named_by_its_record(tmp_path):
+    path = write(tmp_path / "x", [example(image=png(0)), example(image=png(1)[:-30])])
+    opened = open_shard(path, IMAGE)
+    (problem,) = opened.problems
+    assert problem.startswith("x__1: damaged") and opened.troubled.tolist() == [1]
+    assert opened.sizes.tolist() == [[20, 22], [0, 0]]
+
+
+def flip(path, position):
+    """Changes a byte of a file; neither its size nor its time tells."""
+    status = os.stat(path)
+    data = bytearray(Path(path).read_bytes())
+    data[position] ^= 1
+    Path(path).write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def big(tmp_path):
+    """A file that its ends do not recognise: a record lies far from both."""
+    path = tmp_path / "set-train.tfrecord-00000-of-00001"
+    contents = [photo(300, 300, number) for number in range(3)]
+    data = [images.encode(images.Picture(x)) for x in contents]
+    return write(path, [example(image=x) for x in data])
+
+
+def test_a_byte_that_changes_in_a_set_is_noticed_when_its_record_is_read(tmp_path):
+    path = big(tmp_path)
+    first = open_shard(path, IMAGE)
+    flip(path, int(first.offsets[1]) + 50_000)
+    opened = open_shard(path, IMAGE)
+    opened.read(0, IMAGE)
+    for shard in (first, opened):
+        with pytest.raises(DataError, match=r"00000-of-00001: record 1 .*checksum"):
+            shard.read(1, IMAGE)
+
+
+def test_a_set_that_was_changed_since_its_index_is_checked_before_it_is_read(tmp_path):
+    path = big(tmp_path)
+    first = open_shard(path, IMAGE)
+    flip(path, int(first.offsets[1]) + 50_000)
+    os.utime(path)
+    with pytest.raises(tf.errors.DataLossError, match="corrupted"):
+        open_shard(path, IMAGE)
+
+
+def test_a_copied_set_is_checked_once_by_its_index(tmp_path, monkeypatch):
+    path = big(tmp_path)
+    open_shard(path, IMAGE)
+    os.utime(path)
+    open_shard(path, IMAGE)
+    monkeypatch.delattr(Shard, "is_whole")
+    assert len(open_shard(path, IMAGE)) == 3
+
+
+def test_what_was_packed_is_not_decoded_again(shard, monkeypatch):
+    monkeypatch.delattr(images, "decode_size")
+    with pytest.raises(AttributeError):
+        open_shard(shard, IMAGE)
+    monkeypatch.undo()
+    whole = open_shard(shard, IMAGE)
+    index_of(shard).unlink()
+    again = open_shard(shard, IMAGE, sound=True)
+    assert again.sizes.tolist() == whole.sizes.tolist()
 
 
 def test_a_damaged_file_is_an_error(shard):

@@ -323,27 +323,23 @@ def test_all_pairs_of_unequal_size_are_listed(tmp_path):
     assert len(rest) == 1 and "02.png" in rest[0]
 
 
-def test_all_broken_pictures_are_listed(tmp_path):
-    photos(tmp_path, 3)
-    (tmp_path / "01.png").write_bytes(b"not a picture")
-    (tmp_path / "zero.jpg").write_bytes(b"")
-    with pytest.raises(DataError, match="cannot be read") as caught:
-        opened(source="folder", path=str(tmp_path))
-    assert str(tmp_path / "01.png") in str(caught.value)
-    assert str(tmp_path / "zero.jpg") in str(caught.value)
-    assert "02.png" not in str(caught.value)
-
-
-def test_a_picture_that_is_cut_short_after_its_header_is_named_when_it_is_read(
-    tmp_path,
-):
+def test_a_picture_that_is_cut_during_a_training_is_named_in_one_line(tmp_path):
     path = save(tmp_path / "short.png", photo(60, 60, 0))
-    path.write_bytes(path.read_bytes()[:2000])
     config = tiny(data={"source": "folder", "path": str(tmp_path), "validation": 0})
     batches = training_batches(open_source(config), config, 0)
+    path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match="short.png: damaged or cut short") as caught:
         next(batches)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pair_whose_sizes_part_during_a_training_is_named(tmp_path):
+    paired(tmp_path, 1, size=(60, 64))
+    config = tiny(data={"source": "pairs", "path": str(tmp_path), "validation": 0})
+    batches = training_batches(open_source(config), config, 0)
+    save(tmp_path / "blurred" / "00.png", photo(64, 60, 0))
+    with pytest.raises(DataError, match=r"00\.png: has 60x64.*blurred picture 64x60"):
+        next(batches)
 
 
 def test_a_picture_that_shrinks_during_a_training_is_named(tmp_path):

@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from helpers.pictures import coded, energy, photo, photos, save, softened
 from helpers.trainings import same, take, tiny
@@ -163,6 +164,37 @@ def test_small_pictures_are_left_out_with_a_warning_that_names_them(prepared):
     assert set(numbers(take(source, 4))) == {0}
     with pytest.raises(DataError, match=r"all 2 pictures.*data\.crop"):
         opened(prepared, split="small", crop=(32, 32))
+
+
+def test_damaged_pictures_of_a_set_are_left_out_by_name(tmp_path):
+    """As other programs write sets: they do not decode what they put in."""
+    good = [images.encode(images.Picture(coded(20, 22, n))) for n in range(4)]
+    features = tfds.features.FeaturesDict({"image": tfds.features.Image()})
+    path = tmp_path / "some" / "1.0.0"
+    path.mkdir(parents=True)
+    with tf.io.TFRecordWriter(
+        str(path / "some-train.tfrecord-00000-of-00001")
+    ) as writer:
+        for data in (good[0], good[1][:-30], good[2], b"no picture", good[3]):
+            value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
+            example = tf.train.Features(feature={"image": value})
+            writer.write(tf.train.Example(features=example).SerializeToString())
+    tfds.folder_dataset.write_metadata(
+        data_dir=str(path),
+        features=features,
+        split_infos=[tfds.core.SplitInfo("train", [5], 1000)],
+        version="1.0.0",
+        filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+        check_data=False,
+    )
+    with pytest.warns(UserWarning, match="2 of 5 pictures cannot be read") as caught:
+        source = opened(tmp_path, "some")
+    told = str(caught[0].message)
+    assert "00001__1: damaged" in told and "00001__3: not a picture" in told
+    assert sorted(numbers(take(source, 3))) == [0, 2, 3]
+    # What comes out of the index is the same; of a part of the set, its own alone.
+    with pytest.warns(UserWarning, match="1 of 2 pictures"):
+        assert opened(tmp_path, "some", split="train[:2]").size == 1
 
 
 def test_a_part_of_a_split_can_be_asked_for(prepared):

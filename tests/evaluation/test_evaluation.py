@@ -86,8 +86,8 @@ def test_what_is_not_used_is_said(tmp_path):
         ("texts.csv", "name,text\na.png,AB\n", "no column file"),
         ("texts.csv", "", "no column file, text"),
         ("texts.csv", "file,text\na.png,AB\na.png,CD\n", "line 3: a.png is there"),
-        ("texts.csv", "file,text\na.png,--\n", "line 2: the text '--' has no A-Z"),
-        ("texts.csv", "file,text\na.png\n", "line 2: the text '' has no A-Z"),
+        ("texts.csv", "file,text\na.png,--\n", "line 2: the text '--' has no letter"),
+        ("texts.csv", "file,text\na.png\n", "line 2: the text '' has no letter"),
         ("texts.csv", 'file,text\na.png,"AB\n', "cannot be read"),
         ("boxes.csv", "file,x,y\na.png,1,2\n", "no column width, height"),
         (
@@ -409,13 +409,67 @@ def test_means_medians_and_differences_by_hand():
     assert found["blurred"]["kernel_similarity"] is None
     assert found["one"]["difference_to_blurred"]["psnr"]["mean"] == 2
     assert found["one"]["difference_to_blurred"]["psnr"]["n"] == 2
-    assert found["two"]["psnr"] == math.inf
+    # The perfect picture is counted, and does not empty the mean of the other one.
+    assert found["two"]["psnr"] == 24 and found["two"]["n"] == 2
+    assert found["two"]["finite"]["psnr"] == found["two"]["infinite"]["psnr"] == 1
+    assert found["two"]["infinite"]["ssim"] == 0
     assert found["two"]["difference_to_blurred"]["psnr"] == {
         "mean": 4,
         "interval": None,
         "n": 1,
+        "infinite": {"own": 1, "other": 0, "both": 0},
     }
     assert found["two"]["intervals"]["psnr"] is None
+
+
+def psnrs(**values):
+    return {name: {"psnr": value} for name, value in values.items()}
+
+
+def test_infinite_values_leave_means_intervals_and_differences_finite():
+    scores = {
+        "blurred": psnrs(a=20.0, b=22.0, c=30.0, d=math.inf, e=math.inf),
+        "own": psnrs(a=24.0, b=23.0, c=math.inf, d=math.inf, e=25.0),
+    }
+    found = summary.summarise(scores)["own"]
+    assert (found["psnr"], found["n"], found["finite"]["psnr"]) == (24, 5, 3)
+    assert found["infinite"]["psnr"] == 2 and found["medians"]["psnr"] == 25
+    assert found["intervals"]["psnr"] == summary.interval(
+        psnrs(a=24.0, b=23.0, e=25.0), "psnr"
+    )
+    change = found["difference_to_blurred"]["psnr"]
+    assert (change["mean"], change["n"]) == (2.5, 2) and change["interval"] == (1, 4)
+    assert change["infinite"] == {"own": 1, "other": 1, "both": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "best"),
+    [
+        # The mean of the finite values alone is lower for the better method.
+        (psnrs(a=math.inf, b=24.0), psnrs(a=30.0, b=20.0), {"one"}),
+        (psnrs(a=math.inf, b=20.0), psnrs(a=30.0, b=20.0), {"one"}),
+        (psnrs(a=math.inf, b=20.0), psnrs(a=30.0, b=29.0), {"two"}),
+        (psnrs(a=math.inf, b=20.0), psnrs(a=30.0, b=math.inf), {"one", "two"}),
+        (psnrs(a=math.inf, b=math.inf), psnrs(a=30.0, b=20.0), {"two"}),  # sharp ones
+        (psnrs(a=21.0, b=20.0), psnrs(a=30.0), {"two"}),
+    ],
+)
+def test_the_best_method_is_the_best_where_all_are_finite(one, two, best):
+    assert summary.best({"one": one, "two": two}, "psnr") == best
+
+
+def test_the_tables_count_infinite_values_beside_the_mean(tmp_path):
+    pairs, _ = read_pairs(pictures(tmp_path, "a.png", "b.png"))
+    tasks = plan(pairs, ["blurred", "wiener"], {}, tmp_path / "out", SETTINGS)
+    values = iter([30.0, math.inf, 20.0, 24.0])  # blurred and wiener on a, then on b
+    results = {task.key: {"scores": {"psnr": next(values)}} for task in tasks}
+    assert results["wiener", "a.png"]["scores"]["psnr"] == math.inf
+    found = report.combined(tasks, results, {"data": "x", "pictures": 2})
+    text = markdown(json.loads(json.dumps(found, allow_nan=False)))
+    assert "| blurred | 2 | 25.00 (20.00 to 30.00) |" in text
+    assert "| wiener | 2 | **24.00** of 1, 1 infinite |" in text
+    assert "| wiener | 2 | +4.00 of 1, 1 infinitely better |" in text
+    assert "| wiener | 2 | infinite |" in text  # the median
 
 
 def test_wins_by_hand():
@@ -471,7 +525,9 @@ def test_the_report_is_json_that_any_program_reads(tmp_path):
         "a.png": {**dict.fromkeys(PROTOCOL), "psnr": None, "ssim": 1.0}
     }
     text = markdown(found)
-    assert "| wiener | 1 |  | 1.000 |" in text  # the sharp pictures do not compete
+    assert (
+        "| wiener | 1 | 1 infinite | 1.000 |" in text
+    )  # the sharp pictures do not compete
     line = "| blurred | 2 | **20.00** (20.00 to 20.00) | **0.500** (0.500 to 0.500) |"
     assert line in text
     assert "- wiener, b.png: no kernel" in text

@@ -54,6 +54,13 @@ def behind_the_pixels(png, *chunks):
     return png[:-12] + b"".join(chunks) + png[-12:]
 
 
+def international_text(orientation, *, compressed):
+    plain = text_chunk(orientation, compressed=False)[8:-4].partition(b"\0")[2]
+    text = zlib.compress(plain) if compressed else plain
+    key = b"Raw profile type exif\0"
+    return chunk(b"iTXt", key + bytes([compressed]) + b"\0en\0key\0" + text)
+
+
 def text_chunk(orientation, *, compressed):
     digits = tags.body(exif(orientation)).hex()
     text = f"\nexif\n{len(digits) // 2}\n{digits}\n".encode()
@@ -133,6 +140,21 @@ def files():
         "PNG behind a broken chunk": behind_the_pixels(
             early, chunk(b"\1\2\3\4", b""), one
         ),
+        "PNG late international text": behind_the_pixels(
+            saved(RGB, "PNG"), international_text(6, compressed=False)
+        ),
+        "PNG late compressed international text": behind_the_pixels(
+            saved(RGB, "PNG"), international_text(6, compressed=True)
+        ),
+        "PNG deep early international text": deep_png()[:33]
+        + international_text(6, compressed=True)
+        + deep_png()[33:],
+        "PNG behind an unknown chunk": behind_the_pixels(
+            saved(RGB, "PNG"), chunk(b"a1_b", b""), six
+        ),
+        "PNG late text that is no EXIF": behind_the_pixels(
+            early, chunk(b"tEXt", b"Raw profile type exif\0no\nhex\n\ndigits")
+        ),
         "PNG palette": saved(Image.fromarray(RGB).quantize(9), "PNG", exif=exif(6)),
         "PNG animation of one": saved(RGB, "PNG", save_all=True, exif=exif(6)),
         "WEBP lossless": saved(RGB, "WEBP", lossless=True),
@@ -175,6 +197,7 @@ def test_the_files_are_upright_and_rotated():
     shapes = {images.size_of(data, name) for name, data in FILES.items()}
     assert shapes == {(HEIGHT, WIDTH), (WIDTH, HEIGHT)}
     rotated = ("JPEG 6", "PNG late 6", "PNG deep late text", "TIFF XMP", "WEBP 8")
+    rotated += tuple(name for name in FILES if "international" in name)
     for name in (*rotated, "PNG late twice", "WEBP rest", "JPEG long exif"):
         assert images.size_of(FILES[name], name) == (WIDTH, HEIGHT), name
 
@@ -233,11 +256,10 @@ def test_of_a_large_file_only_the_header_is_read(kind, tmp_path, monkeypatch):
     path = tmp_path / "large"
     path.write_bytes(large(kind))
 
-    def counting_open(path, mode, buffering=8192):
-        assert mode == "rb"
+    def counting_open(path, buffering=8192):
         return io.BufferedReader(Counted(path), buffering)
 
-    monkeypatch.setattr(reading, "open", counting_open, raising=False)
+    monkeypatch.setattr(reading, "open_regular", counting_open)
     monkeypatch.setattr(Counted, "read_bytes", 0)
     wanted = images.decode(path.read_bytes(), kind).pixels.shape[:2]
     assert images.size(path) == wanted

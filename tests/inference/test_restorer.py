@@ -198,6 +198,11 @@ def test_other_arrays_are_refused(resnet, pixels, what):
         resnet.restore(pixels)
 
 
+def test_a_path_is_answered_with_what_to_call(resnet):
+    with pytest.raises(TypeError, match="images.read_rgb"):
+        resnet.restore("a.png")
+
+
 def test_wrong_options_are_refused(resnet):
     with pytest.raises(ValueError, match="float32 or bfloat16; got 'float16'"):
         Restorer(resnet.model, precision="float16")
@@ -233,6 +238,8 @@ def test_a_model_is_a_shipped_name_a_run_or_a_file(saved, tmp_path, monkeypatch)
     )
     with pytest.raises(ModelError, match="two: is no shipped.*are: one.*--model"):
         load("two")
+    with pytest.raises(ModelError, match=r"are: one\); did you mean one\?"):
+        load("onne")
 
 
 def _there(root, parts):

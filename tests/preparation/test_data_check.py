@@ -23,7 +23,7 @@ from deblurgan_tf.preparation.fingerprints import (
     near_earlier,
     perceptual_hash,
 )
-from deblurgan_tf.preparation.side_by_side import side_by_side
+from deblurgan_tf.storage.side_by_side import side_by_side
 
 SIZE = (64, 96)
 

@@ -113,6 +113,19 @@ def test_a_pack_that_was_stopped_goes_on_and_is_what_a_straight_one_is(tmp_path)
     assert not list(place.glob(".partial-*"))
 
 
+def test_a_file_of_the_set_that_is_damaged_since_is_named(tmp_path):
+    command = (folder(tmp_path / "in"), "--output", tmp_path / "d")
+    assert run(*command).exit_code == 0
+    (packed,) = files(tmp_path / "d")
+    data = bytearray(packed.read_bytes())
+    data[len(data) // 2] ^= 1
+    packed.write_bytes(data)
+    result = run(*command)
+    assert result.exit_code == 2 and f"{packed}: is damaged" in result.output
+    packed.unlink()
+    assert run(*command).exit_code == 0
+
+
 def test_other_pictures_or_options_are_refused(tmp_path):
     folder(tmp_path / "in")
     assert run(tmp_path / "in", "--output", tmp_path / "d").exit_code == 0

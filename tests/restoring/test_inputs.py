@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from helpers.pictures import photo, save
 
-from deblurgan_tf.errors import UsageError
+from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError, UsageError
 from deblurgan_tf.restoring.inputs import gather
+from deblurgan_tf.restoring.requests import checked_request
 
 
 def test_patterns_and_standard_input(tmp_path):
@@ -44,15 +46,29 @@ def test_a_name_that_is_too_long_is_wrong_usage(tmp_path):
         gather([str(tmp_path / name)], tmp_path / "out")
 
 
-def test_a_link_to_itself_is_wrong_usage_in_every_version_of_python(
-    tmp_path, monkeypatch
-):
+def test_a_link_to_itself_fails_alone_in_every_version_of_python(tmp_path, monkeypatch):
     def resolve(path):
         raise RuntimeError("Symlink loop")  # Python before 3.13
 
     monkeypatch.setattr(Path, "resolve", resolve)
-    with pytest.raises(UsageError, match=r"out.*: a link to itself; leave it out"):
-        gather([str(tmp_path / "a.png")], tmp_path / "out")
+    loop = tmp_path / "a.png"
+    loop.symlink_to(loop)
+    whole = save(tmp_path / "b.png", photo(4, 4, 0))
+    jobs = gather([str(loop), str(whole)], tmp_path / "out")
+    assert [job.source for job in jobs] == [loop, whole]
+    checked_request(
+        [str(loop), str(whole)],
+        tmp_path / "out",
+        model=None,
+        options={},
+        plates=False,
+        boxes=["1,1,2,2"],
+        read=False,
+        overwrite=False,
+        report=tmp_path / "loop.json",
+    )
+    with pytest.raises(PictureError, match=r"a\.png: cannot be opened"):
+        images.size(loop)
 
 
 def test_a_bug_is_not_taken_for_wrong_usage(tmp_path, monkeypatch):

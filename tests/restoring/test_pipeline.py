@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from helpers.pictures import photo, save
 
 from deblurgan_tf import images
+from deblurgan_tf.errors import PictureError
 from deblurgan_tf.restoring.budget import Budget, Stopped
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome
@@ -54,6 +57,29 @@ def test_after_any_error_the_next_picture_is_restored(tmp_path, monkeypatch):
         pixels = images.read_rgb(job.source)
         np.testing.assert_array_equal(images.read_rgb(job.target), 255 - pixels)
         assert outcomes[job].as_dict()["seen"] is True
+
+
+def test_a_read_that_hangs_does_not_keep_the_pipeline_from_ending(
+    tmp_path, monkeypatch
+):
+    source = save(tmp_path / "a.png", photo(10, 10, 0))
+    hangs, release = threading.Event(), threading.Event()
+
+    def contents(path):
+        hangs.set()
+        release.wait()
+        raise PictureError("released")
+
+    monkeypatch.setattr(images, "contents", contents)
+    try:
+        # As a signal does, which raises in the main thread.
+        with Pipeline([Job(source, tmp_path / "b.png")]):
+            assert hangs.wait(5)
+        # Left, as after a signal, while the thread still hangs; it holds up no exit.
+        workers = [t for t in threading.enumerate() if t.name == "decode"]
+        assert workers and all(worker.daemon for worker in workers)
+    finally:
+        release.set()
 
 
 def test_leaving_early_stops_the_threads_and_leaves_whole_files(tmp_path):

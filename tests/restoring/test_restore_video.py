@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import re
 import shutil
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ import pytest
 
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.restoring.video import restore_video
+from deblurgan_tf.storage.installation import install_command
 
 try:
     import av
@@ -42,10 +44,15 @@ def make(
     audio=None,
     subtitles=None,
     matrix=None,
+    track_title=None,
+    alpha=False,
     container_options=None,
     **options,
 ):
-    """A video of `picture`s, number i shown at times[i] * base."""
+    """A video of `picture`s, number i shown at times[i] * base.
+
+    alpha: with an alpha channel that rises from left to right.
+    """
     with av.open(str(path), "w", container_options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=25, options=options)
         stream.width, stream.height = size
@@ -53,13 +60,20 @@ def make(
         stream.codec_context.time_base = base
         stream.set_display_matrix(matrix)
         output.metadata["title"] = "a title"
+        if track_title:
+            stream.metadata["title"] = track_title
         sound = output.add_stream(audio, rate=48000) if audio else None
         if subtitles:
             words = output.add_mux_stream(subtitles, time_base=Fraction(1, 1000))
             words.metadata["language"] = "vie"
         packets = []
         for number, time in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(picture(*size[::-1], number))
+            pixels = picture(*size[::-1], number)
+            if alpha:
+                ramp = np.linspace(0, 255, size[0], dtype=np.uint8)
+                opaque = np.broadcast_to(ramp[:, None], (*size[::-1], 1))
+                pixels = np.concatenate([pixels, opaque], axis=2)
+            frame = av.VideoFrame.from_ndarray(pixels, "rgba" if alpha else "rgb24")
             frame.pts, frame.time_base = time, base
             packets += stream.encode(frame)
         output.mux(packets + stream.encode(None))
@@ -265,6 +279,144 @@ def test_rotation_stays_and_restore_sees_the_picture_upright(files, name):
         assert after[-14:, :14].min() > 230 and after[:48].max() < 200
 
 
+ANAMORPHIC = {
+    "av1.mkv": {"codec": "libsvtav1"},
+    "vp8.webm": {"codec": "libvpx"},
+    "vp9.webm": {"codec": "libvpx-vp9"},
+    "ffv1.mkv": {"codec": "ffv1"},
+    "ffv1.avi": {"codec": "ffv1"},
+    "raw.avi": {"codec": "rawvideo"},
+    "h264.mkv": {"codec": "libx264"},
+    "huffyuv.avi": {"codec": "huffyuv", "pixel_format": "yuv422p"},
+}
+
+
+def shape(path):
+    """The first video track's pixels, width over height, its title and its codec."""
+    with av.open(str(path)) as opened:
+        track = opened.streams.video[0]
+        ratio = track.sample_aspect_ratio
+        return ratio, track.metadata.get("title"), track.codec_context.name
+
+
+@needs_av
+@pytest.mark.parametrize("name", ANAMORPHIC)
+@pytest.mark.parametrize("ratio", [Fraction(16, 11), Fraction(8, 9)])
+def test_pixels_that_are_not_square_stay_so(files, name, ratio, monkeypatch):
+    from deblurgan_tf.video import aspect
+
+    monkeypatch.setenv("SVT_LOG", "1")
+    source, target = files(name)
+    title = f"of a tape{aspect.ROOM}" if name.endswith(("mkv", "webm")) else None
+    audio = "libopus" if title else None  # a track beside the one whose entry changes
+    make(source, times=range(3), track_title=title, audio=audio, **ANAMORPHIC[name])
+    assert aspect.write_aspect(source, 0, (96, 64), ratio)
+    before = shape(source)
+    assert before[:2] == (ratio, title and "of a tape")
+    report = restore_video(source, target, same)
+    assert shape(target) == before and report.left_out == ()
+    assert report.frames == 3 and report.broken == ()
+    assert tracks(target) == tracks(source)
+
+
+@needs_av
+def test_a_shape_that_cannot_be_written_is_listed(files, monkeypatch):
+    from deblurgan_tf.video import aspect
+
+    source, target = files("a.avi")
+    make(source, "ffv1", times=range(3))
+    assert aspect.write_aspect(source, 0, (96, 64), Fraction(16, 11))
+    monkeypatch.setattr(aspect, "write_aspect", lambda *_: False)
+    report = restore_video(source, target, same)
+    assert report.left_out == ("sample aspect ratio 16:11",)
+
+
+KEPT = {  # source: what it is made with -> the pixel format that both have
+    "rgb.mp4": ({"codec": "libx264rgb", "pixel_format": "rgb24"}, "gbrp"),
+    "chroma.mp4": ({"codec": "libx264", "pixel_format": "yuv444p"}, "yuv444p"),
+    "deep.mp4": ({"codec": "libx264", "pixel_format": "yuv444p10le"}, "yuv444p10le"),
+    "huffyuv.avi": ({"codec": "huffyuv", "pixel_format": "rgb24"}, "bgr0"),
+    "alpha.mkv": ({"codec": "ffv1", "pixel_format": "yuva444p"}, "yuva444p"),
+    "alpha.mov": ({"codec": "png", "pixel_format": "rgba"}, "rgba"),
+}
+
+
+@needs_av
+@pytest.mark.parametrize("name", KEPT)
+def test_chroma_and_alpha_stay(files, name):
+    source, target = files(name)
+    made, pixel_format = KEPT[name]
+    make(source, times=range(2), **made)
+    report = restore_video(source, target, inverted)
+    assert report.left_out == ()
+    (before, *_), _, _ = read(source)
+    (after, *_), _, _ = read(target)
+    for path in (source, target):
+        with av.open(str(path)) as opened:
+            assert next(opened.decode(video=0)).format.name == pixel_format
+    assert np.abs(255 - before - after).mean() < 4
+
+
+def alpha_of(path):
+    with av.open(str(path)) as opened:
+        return next(opened.decode(video=0)).to_ndarray(format="rgba")[..., 3]
+
+
+@needs_av
+def test_prores_4444_keeps_alpha_and_chroma(files):
+    source, target = files("a.mov")
+    make(source, "prores_ks", times=range(2), pixel_format="yuva444p10le", alpha=True)
+    report = restore_video(source, target, inverted)
+    assert report.left_out == ()
+    assert np.ptp(alpha_of(source)) > 200
+    difference = alpha_of(target).astype(int) - alpha_of(source)
+    assert np.abs(difference).max() <= 2
+    with av.open(str(source)) as old, av.open(str(target)) as new:
+        one, other = next(old.decode(video=0)), next(new.decode(video=0))
+        assert one.format.name == other.format.name
+        assert one.format.name.startswith("yuva444p")
+
+
+@needs_av
+@pytest.mark.parametrize(
+    ("name", "made", "left_out"),
+    [
+        (
+            "a.mov",
+            {"codec": "jpeg2000", "pixel_format": "yuva444p"},
+            ("alpha channel",),  # it becomes H.264
+        ),
+        (
+            "a.mpg",
+            {"codec": "mpeg2video", "flags": "+ilme+ildct", "top": "1"},
+            ("interlacing",),
+        ),
+        (
+            "a.mp4",
+            {
+                "codec": "libx265",
+                "x265-params": "log-level=none:max-cll=1000,400:hdr10=1",
+            },
+            ("HDR metadata",),
+        ),
+    ],
+)
+def test_what_is_not_kept_is_listed(files, name, made, left_out):
+    source, target = files(name)
+    make(source, times=range(4), **made)
+    assert restore_video(source, target, same).left_out == left_out
+
+
+@needs_av
+def test_frames_with_data_that_pyav_does_not_know(files):
+    source, target = files("a.mov")
+    make(source, "tiff", times=range(2), pixel_format="rgb24", matrix=QUARTER)
+    report = restore_video(source, target, same)
+    assert report.size == (64, 96) and report.codec == "libx264"
+    with av.open(str(target)) as opened:
+        assert next(opened.decode(video=0)).rotation == -90
+
+
 @needs_av
 @pytest.mark.parametrize(
     ("name", "codec", "numbers", "broken"),
@@ -422,5 +574,5 @@ def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(VideoError, match=r"pip install 'deblurgan_tf\[video\]'"):
+    with pytest.raises(VideoError, match=re.escape(install_command("video"))):
         restore_video(tmp_path / "a.mp4", tmp_path / "b.mp4", same)

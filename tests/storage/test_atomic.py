@@ -97,3 +97,9 @@ def test_a_name_of_the_longest_length_can_be_written(tmp_path):
 def test_names_with_bytes_that_are_no_utf8_come_back_as_they_were(tmp_path):
     atomic.write_text(tmp_path / "a.txt", os.fsdecode(b"M\xfcller.png"))
     assert (tmp_path / "a.txt").read_bytes() == b"M\xfcller.png"
+
+
+def test_a_temporary_name_is_legal_where_the_name_is(tmp_path):
+    for name in ("n" * 251 + ".mp4", "r." + "n" * 253):
+        atomic.write_bytes(tmp_path / name, b"1")
+        assert (tmp_path / name).read_bytes() == b"1"

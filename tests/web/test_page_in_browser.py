@@ -19,6 +19,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -312,6 +314,28 @@ def test_two_visitors_at_the_same_time(visitor):
         _, picture = handed_out(page)
         wanted = load().restore(mine).astype(int)
         assert np.abs(picture.pixels.astype(int) - wanted).max() <= 1
+
+
+def test_equal_uploads_have_a_path_each(server):
+    def upload(_):
+        edge = uuid.uuid4().hex
+        head = 'Content-Disposition: form-data; name="files"; filename="same.png"'
+        body = f"--{edge}\r\n{head}\r\n\r\n".encode() + png(photo(20, 30, 0))
+        request = urllib.request.Request(
+            f"{server.address}gradio_api/upload",
+            body + f"\r\n--{edge}--\r\n".encode(),
+            {"Content-Type": f"multipart/form-data; boundary={edge}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            (path,) = json.load(answer)
+        return Path(path)
+
+    with ThreadPoolExecutor(12) as visitors:
+        paths = set(visitors.map(upload, range(12)))
+    assert len(paths) == 12 and {path.name for path in paths} == {"same.png"}
+    for path in paths:
+        assert path.read_bytes() == png(photo(20, 30, 0))
+        path.unlink()
 
 
 def test_a_phone_shows_all_of_it(visitor):
