@@ -5,7 +5,7 @@
 
 DASHCAM: the folder with plates.csv and frames/. Of it the frames of odd groups alone
 are used, completed by odd_frames.json; they teach where plates are and where none are,
-not their corners, since their boxes are loose. Four scenes and two parts of frames a
+not their corners, since their boxes are loose. Two scenes and four parts of frames a
 step, no normalisation, Adam, the weights averaged.
 """
 
@@ -136,21 +136,21 @@ def main() -> None:
             zip(gradients, model.trainable_variables, strict=True)
         )
         for average, variable in zip(mean, model.variables, strict=True):
-            average.assign_add(0.01 * (tf.convert_to_tensor(variable) - average))
+            average.assign_add(0.02 * (tf.convert_to_tensor(variable) - average))
         return tf.stack([middles, error, lines])
 
     began, count, results = time.time(), 0, []
     while (spent := (time.time() - began) / 60 / options.minutes) < 1:
-        drawn = [scenes.draw(rng) for _ in range(4)]
+        drawn = [scenes.draw(rng) for _ in range(2)]
         seen, table = views(
             np.stack([picture for picture, _ in drawn]),
             np.stack([facts[1:].reshape(MOST, FIELDS) for _, facts in drawn]),
             paths,
-            rng.random((96, 4), np.float32),
+            rng.random((96, 2), np.float32),
             tf.constant([count, 5]),
         )
-        real = [frames.draw(rng) for _ in range(2)]
-        empty = np.zeros((4, ROOM - MOST, FIELDS), np.float32)
+        real = [frames.draw(rng) for _ in range(4)]
+        empty = np.zeros((2, ROOM - MOST, FIELDS), np.float32)
         table = np.concatenate(
             [np.concatenate([table, empty], 1), [t for _, t in real]]
         )
@@ -160,12 +160,12 @@ def main() -> None:
             step(
                 pictures.astype(np.float32),
                 table.astype(np.float32),
-                np.float32([1, 1, 1, 1, 0, 0]),
+                np.float32([1, 1, 0, 0, 0, 0]),
                 tf.constant(rate, tf.float32),
             ).numpy()
         )
         count += 1
-        if count % 25 == 0:
+        if count % 10 == 0:
             print(count, np.mean(results, axis=0).round(4), flush=True)
             results = []
     for average, variable in zip(mean, model.variables, strict=True):

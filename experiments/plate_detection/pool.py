@@ -47,7 +47,6 @@ def open_pool(folder: Path) -> Pool:
 
 def work(pool: Pool, scenes: Scenes, first: int, step: int, seed: int) -> None:
     """Fills the slots first, first + step, ... again and again, for ever."""
-    cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, first])
     slot = first
     while True:
@@ -85,6 +84,8 @@ def main() -> None:
     file = os.open(path, os.O_RDWR | os.O_CREAT)
     os.ftruncate(file, pool_bytes(slots))
     pool = Pool(mmap.mmap(file, pool_bytes(slots)), slots)
+    # OpenCV's threads do not survive a fork: a child would wait for them for ever.
+    cv2.setNumThreads(1)
     scenes = Scenes(options.backgrounds, options.fonts)
     children = []
     for k in range(options.processes):

@@ -222,7 +222,7 @@ def grille(rng: np.random.Generator, image: np.ndarray) -> None:
 
 def look_alike(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A flat picture with its mask that is no plate: uint8 (H, W, 3) and (H, W)."""
-    kind = int(rng.choice(7, p=[0.28, 0.12, 0.12, 0.14, 0.12, 0.1, 0.12]))
+    kind = int(rng.choice(8, p=[0.22, 0.1, 0.1, 0.12, 0.1, 0.08, 0.1, 0.18]))
     height = int(rng.integers(60, 200))
     width = int(np.clip(height * np.exp(rng.uniform(-0.7, 1.6)), 50, 480))
     image = np.empty((height, width, 3), np.uint8)
@@ -259,6 +259,8 @@ def look_alike(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         stripe = colour(rng)
         for x in range(-60, width + 60, 2 * step):
             cv2.line(image, (x, 0), (x + slope, height), stripe, step)
+    elif kind == 7:
+        return lamp(rng)
     else:  # a word in letters of its own, without a ground
         mask[:] = 0
         letters = np.zeros_like(image)
@@ -270,6 +272,38 @@ def look_alike(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
             (255,) * 3,
         )
         mask = letters[..., 0].copy()
+    return image, mask
+
+
+def lamp(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A head or a tail lamp: glass of some shape, reflectors and ribs behind it."""
+    height = int(rng.integers(50, 130))
+    width = int(height * rng.uniform(0.9, 3.4))
+    shades = rng.integers(0, 256, (2, 4)).astype(np.uint8)
+    glass = cv2.resize(shades, (width, height))
+    image = cv2.merge([glass] * 3)
+    red = rng.random() < 0.4
+    for _ in range(int(rng.integers(1, 4))):  # reflectors
+        at = (int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.3, 0.7) * height))
+        radius = max(3, int(height * rng.uniform(0.15, 0.45)))
+        cv2.circle(image, at, radius, tone(rng, 90, 255), -1, cv2.LINE_AA)
+        cv2.circle(image, at, radius, tone(rng, 20, 140), max(1, radius // 6))
+        cv2.circle(image, at, max(1, radius // 3), tone(rng, 150, 255), -1)
+    if rng.random() < 0.6:
+        step = int(rng.integers(4, 14))
+        for x in range(0, width, step):
+            cv2.line(image, (x, 0), (x, height), tone(rng, 60, 230), max(1, step // 4))
+    if red:
+        image = (image * np.array([1.0, 0.15, 0.15])).astype(np.uint8)
+    edge = max(1, height // 20)
+    cv2.rectangle(image, (0, 0), (width - 1, height - 1), tone(rng, 10, 220), edge)
+    mask = np.zeros((height, width), np.uint8)
+    if rng.random() < 0.5:
+        quad = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+        quad += rng.normal(0, 0.16 * height, (4, 2))
+        cv2.fillPoly(mask, [quad.astype(np.int32)], 255, cv2.LINE_AA)
+    else:
+        mask = rounded(height, width, int(height * rng.uniform(0.1, 0.45)))
     return image, mask
 
 

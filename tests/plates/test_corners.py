@@ -118,19 +118,58 @@ def test_the_picture_is_looked_at_in_halving_sizes(size, smallest, longer):
     assert min(min(copy.shape[:2]) for copy in copies) >= 1
 
 
-def test_plates_of_a_reduced_copy_are_given_in_the_pictures_own_pixels(monkeypatch):
-    def made(model, pixels):
-        # What the network would say of a plate at the same part of any copy.
-        scale = pixels.shape[1] / 2560
-        height, width = -(-pixels.shape[0] // 8), -(-pixels.shape[1] // 8)
-        quad = 10 * QUAD * np.float32(scale)
-        return answer(height, width, [(quad, 0.9 if scale == 0.25 else 0.6, 1)])
+def made_network(monkeypatch, first, second):
+    """A network that says `first(scale)` of a copy, `second` of each close-up.
 
-    monkeypatch.setattr(corners, "_answer", made)
+    Both are the score of a plate at 10 * QUAD of a picture 2560 pixels wide.
+    """
+    close_up = (corners.LOOK_HEIGHT, corners.LOOK_WIDTH)
+
+    def answers(model, pictures):
+        height, width = pictures.shape[1:3]
+        places = -(-height // 8), -(-width // 8)
+        if (height, width) == close_up:
+            plate = Quadrilateral(10 * QUAD, 1.0, 1)
+            way = corners._close_up(plate)
+            quad = 10 * QUAD * np.float32(way[0, 0]) + np.float32(way[:, 2])
+            made = [answer(*places, [(quad, second, 1)]) for _ in pictures]
+        else:
+            scale = np.float32(width / 2560)
+            made = [answer(*places, [(10 * QUAD * scale, first(scale), 1)])]
+        return tuple(np.stack(part) for part in zip(*made, strict=True))
+
+    monkeypatch.setattr(corners, "_answers", answers)
+
+
+def test_plates_of_a_reduced_copy_are_given_in_the_pictures_own_pixels(monkeypatch):
+    made_network(monkeypatch, lambda scale: 0.9 if scale == 0.25 else 0.6, 0.7)
     found = corners.find_corners(None, np.zeros((1440, 2560, 3), np.uint8))
     assert len(found) == 1
-    assert found[0].score == pytest.approx(0.9)
-    np.testing.assert_allclose(found[0].corners, 10 * QUAD, atol=8)
+    assert found[0].score == pytest.approx((0.9 * 0.7) ** 0.5, abs=1e-5)
+    np.testing.assert_allclose(found[0].corners, 10 * QUAD, atol=16)
+
+
+@pytest.mark.parametrize(("second", "count"), [(0.9, 1), (0.3, 0), (0.001, 0)])
+def test_what_is_no_plate_at_the_second_look_is_none(monkeypatch, second, count):
+    made_network(monkeypatch, lambda scale: 0.8, second)
+    pixels = np.zeros((1440, 2560, 3), np.uint8)
+    assert len(corners.find_corners(None, pixels)) == count
+
+
+@pytest.mark.parametrize("size", [12, 60, 400])
+def test_a_close_up_shows_the_plate_where_its_map_says(size):
+    pixels = np.zeros((500, 700, 3), np.uint8)
+    quad = np.float32([[100, 90], [100 + size, 90], [100 + size, 90 + size / 2]])
+    quad = np.vstack([quad, [[100, 90 + size / 2]]]).astype(np.float32)
+    pixels[90 : 90 + size // 2, 100 : 100 + size] = 255
+    way = corners._close_up(Quadrilateral(quad, 1.0, 1))
+    view = corners._cut(pixels, way)[..., 0] / 255.0
+    x, y = (corners.LOOK_WIDTH - 100) / 2, (corners.LOOK_HEIGHT - 50) / 2
+    assert view[round(y) + 8 : round(y) + 42, round(x) + 8 : round(x) + 92].min() > 0.9
+    assert view.sum() == pytest.approx(100 * 50, rel=0.03)
+    assert (view.sum(0) * (np.arange(224) + 0.5)).sum() / view.sum() == pytest.approx(
+        112, abs=0.5
+    )
 
 
 def test_pixels_of_another_kind_are_refused():
