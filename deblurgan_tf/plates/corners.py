@@ -207,7 +207,7 @@ def _second_look(
         first = float(np.clip((seen - WIDE) / (LARGE - WIDE), 0.0, 1.0))
         corners = first * plate.corners + (1.0 - first) * corners
         score = float(np.sqrt(plate.score * best.score))
-        sure.append(plate._replace(corners=np.float32(corners), score=score))
+        sure.append(plate._replace(corners=corners.astype(np.float32), score=score))
     return sure
 
 
