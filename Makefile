@@ -71,6 +71,7 @@ benchmark: $(VENV)/installed-torch
 # A mark is touched when its install has ended well, and goes stale with the versions.
 $(VENV)/installed: setup.cfg requirements.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"needs Python 3.11 to 3.13, found {v}; name one: make PYTHON=python3.11")'
+	@echo "installing into $(VENV): TensorFlow is large, this takes some minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
 	touch $@

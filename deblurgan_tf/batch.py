@@ -11,7 +11,8 @@ from deblurgan_tf.cli.options import Precision, Tile, Tta
 from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import UsageError
-from deblurgan_tf.storage.resources import DEFAULT_MODEL
+from deblurgan_tf.storage.model_names import chosen
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 # Ray, Arrow and TensorFlow take seconds to import, which --help does without. So they
 # are imported inside `main`.
@@ -48,8 +49,11 @@ def main(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
-    ] = DEFAULT_MODEL,
+        str,
+        typer.Option(
+            help="auto, a shipped model's name, a run's folder or a .keras file"
+        ),
+    ] = AUTO_MODEL,
     tile: Tile = None,
     tta: Tta = False,
     precision: Precision = "float32",
@@ -62,10 +66,18 @@ def main(
         ),
     ] = False,
     path_column: Annotated[
-        str, typer.Option(metavar="NAME", help="Parquet: the pictures' paths")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Parquet: the pictures' paths; a struct's field is STRUCT.FIELD",
+        ),
     ] = "path",
     bytes_column: Annotated[
-        str, typer.Option(metavar="NAME", help="Parquet: the picture files' bytes")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Parquet: the picture files' bytes, or a struct with a field bytes",
+        ),
     ] = "bytes",
     retry_failed: Annotated[
         bool,
@@ -125,7 +137,7 @@ def main(
             Job(
                 inputs=tuple(inputs),
                 output=output,
-                model=model,
+                model=chosen(model),
                 options={"precision": precision, "tta": tta, "tile": tile},
                 parquet=parquet,
                 path_column=path_column,

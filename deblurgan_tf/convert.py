@@ -68,12 +68,14 @@ def main(
     # TensorFlow takes seconds to import: --help and wrong usage do without.
     from deblurgan_tf.models import torch_weights, version_0_1
     from deblurgan_tf.storage.atomic import write_atomically
+    from deblurgan_tf.storage.writing_errors import writing_to
 
     if old:
         generator = version_0_1.convert(file)
     else:
         generator = torch_weights.convert(file, dropout is not False)
-    write_atomically(output, generator.save)
+    with writing_to(output):
+        write_atomically(output, generator.save)
     print(f"{output}: {generator.count_params():,} parameters")
 
 

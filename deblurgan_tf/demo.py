@@ -9,7 +9,8 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.terminal import say
-from deblurgan_tf.storage.resources import DEFAULT_MODEL
+from deblurgan_tf.storage.model_names import chosen
+from deblurgan_tf.storage.resources import AUTO_MODEL
 from deblurgan_tf.web import server
 
 app = App()
@@ -23,8 +24,11 @@ app = App()
 )
 def main(
     model: Annotated[
-        str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
-    ] = DEFAULT_MODEL,
+        str,
+        typer.Option(
+            help="auto, a shipped model's name, a run's folder or a .keras file"
+        ),
+    ] = AUTO_MODEL,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="the port that the page is served at")
     ] = 7860,
@@ -45,7 +49,7 @@ def main(
     with server.stop_signals() as stop, server.temporary_folder() as folder:
         server.check_address(host, port)
         server.check_extra()
-        say(f"loading {model}")
+        say(f"loading {chosen(model)}")
         server.serve(model, host, port, folder, stop)
     if stop.number == signal.SIGTERM:
         raise typer.Exit(128 + signal.SIGTERM)

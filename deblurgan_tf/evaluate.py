@@ -14,7 +14,8 @@ from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import counting_bar, say
 from deblurgan_tf.evaluation.names import NAMES
-from deblurgan_tf.storage.resources import DEFAULT_MODEL
+from deblurgan_tf.storage.model_names import chosen
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 # SciPy, OpenCV and TensorFlow take up to seconds to import; --help does without.
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def main(
     model: Annotated[
         str,
         typer.Option(
-            help="for deblurgan: a shipped model's name, a run or a .keras file"
+            help="for deblurgan: auto, a shipped model's name, a run or a .keras file"
         ),
-    ] = DEFAULT_MODEL,
+    ] = AUTO_MODEL,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -122,7 +123,7 @@ def main(
     options = session.Options(
         data=data,
         output=output,
-        model=model,
+        model=chosen(model),
         methods=methods,
         restored=restored or [],
         kernel_size=kernel_size,

@@ -10,8 +10,9 @@ import typer
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.stopping import stoppable
+from deblurgan_tf.errors import UsageError
 from deblurgan_tf.exporting.options import SMALLEST_LIMIT, Format, Quantize, check
-from deblurgan_tf.storage.resources import DEFAULT_MODEL
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 app = App()
 
@@ -22,8 +23,9 @@ app = App()
         "python -m deblurgan_tf.export --model plates --output models/plates",
         "python -m deblurgan_tf.export --model runs/mine --output models/mine "
         "--version 2",
-        "python -m deblurgan_tf.export --output files --format onnx",
-        "python -m deblurgan_tf.export --output files --format litert --quantize int8",
+        "python -m deblurgan_tf.export --model photos --output files --format onnx",
+        "python -m deblurgan_tf.export --model photos --output files --format litert "
+        "--quantize int8",
     ),
 )
 def main(
@@ -38,7 +40,7 @@ def main(
     ],
     model: Annotated[
         str, typer.Option(help="a shipped model's name, a run's folder or a .keras")
-    ] = DEFAULT_MODEL,
+    ],
     format: Annotated[
         Format,
         typer.Option(help="saved_model is for TensorFlow Serving"),
@@ -73,6 +75,10 @@ def main(
     written, 2 wrong usage or model.
     """
     with stoppable():
+        if model == AUTO_MODEL:
+            raise UsageError(
+                f"--model {model}: chooses by the picture; export a model by its name"
+            )
         check(format, output, version, max_pixels, quantize)
         import_tensorflow()
         from deblurgan_tf.exporting import writing

@@ -11,7 +11,7 @@ from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.options import Precision, Tile, Tta
 from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import say
-from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 if TYPE_CHECKING:
     from deblurgan_tf.restoring.outcomes import Outcome
@@ -42,12 +42,11 @@ def main(
         Path, typer.Option("--output", "-o", help="folder of the results")
     ],
     model: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="name of a shipped model, folder of a run, or .keras file  [default: "
-            f"{DEFAULT_MODEL}; with --plates or --box {PLATES_MODEL}]"
+            help="auto, name of a shipped model, folder of a run, or .keras file"
         ),
-    ] = None,
+    ] = AUTO_MODEL,
     plates: Annotated[
         bool,
         typer.Option(
@@ -75,7 +74,10 @@ def main(
     precision: Precision = "float32",
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="restore inputs that have a result again"),
+        typer.Option(
+            "--overwrite",
+            help="restore inputs that have a result again, also another one",
+        ),
     ] = False,
     report: Annotated[
         Path | None,
@@ -87,13 +89,17 @@ def main(
     Each result keeps the name, format and metadata of its input; files of a folder keep
     their paths below it. A restored plate is an estimate, not evidence.
 
-    Exit codes: 0 all inputs are restored, 1 some failed (the others are restored), 2
-    wrong usage or model, 130 and 143 stopped by Ctrl-C and SIGTERM.
+    Results that are there already are skipped; OUTPUT/.deblurgan.jsonl records what
+    made each of them.
+
+    Exit codes: 0 all inputs have their result, 1 some failed or have another result
+    (the others are restored), 2 wrong usage or model, 130 and 143 stopped by Ctrl-C
+    and SIGTERM.
     """
     # These import NumPy and OpenCV, which --help does not need.
     from deblurgan_tf.restoring.files import restore_files
     from deblurgan_tf.restoring.report import (
-        plate_lines,
+        outcome_lines,
         summary_lines,
         write_report,
     )
@@ -117,13 +123,13 @@ def main(
                 outcomes.append(outcome)
                 if outcome.error is not None:
                     say(f"{outcome.bug or ''}failed: {outcome.error}", "red")
-                for line in plate_lines(outcome):
+                for line in outcome_lines(outcome):
                     say(line)
         finally:
             write_report(request, outcomes)
     for line in summary_lines(outcomes, output):
         say(line)
-    if any(outcome.status == "failed" for outcome in outcomes):
+    if any(outcome.status == "failed" or outcome.wrong for outcome in outcomes):
         raise typer.Exit(1)
 
 

@@ -25,6 +25,7 @@ from deblurgan_tf.storage.places import resolved
 # wrong usage as far as it can.
 if TYPE_CHECKING:
     from deblurgan_tf.config import Blur
+    from deblurgan_tf.images import Seen
     from deblurgan_tf.preparation.checking import Checked
     from deblurgan_tf.preparation.pairs_folder import Made
 
@@ -127,6 +128,7 @@ def blur(
             made.append(each)
             if each.error is not None:
                 say(f"failed: {each.error}", "red")
+    _say_seen([each.seen for each in made if each.seen is not None])
     pairs_folder.add_texts(output, (x.sharp for x in made if x.error is None))
     _say_made(made, output, width)
     if any(each.error is not None for each in made):
@@ -193,15 +195,18 @@ def plates(
         say(f"warning: {boxes}: {name} is none of the photos", "yellow")
     limits = Limits(min_width, max_edge_width, min_score)
     failed = 0
+    seen = []
     with plates_folder.described(output) as cuts, _progress("cutting", len(jobs)) as go:
         for photo in plates_folder.cut_all(jobs, output, given, limits, read):
             cuts += photo.cuts
+            seen += [photo.seen] if photo.seen is not None else []
             if photo.error is not None:
                 failed += 1
                 say(f"failed: {photo.error}", "red")
             elif not photo.cuts:
                 say(f"{photo.name}: {'no plate' if given is None else 'no box'}")
             go()
+    _say_seen(seen)
     kept, dropped = plates_folder.summary(cuts)
     reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
     more = f" (dropped: {reasons})" if reasons else ""
@@ -315,15 +320,18 @@ def pack(
     packing.begin(place, plans)
     total = sum(len(shard) for part in plans for shard in part.shards)
     failed = 0
+    seen: list[Seen] = []
     with _progress("packing", total) as advance:
         for part in plans:
             for packed in packing.pack(place, name, part):
                 advance()
+                seen += packed.seen
                 if packed.error is not None:
                     failed += 1
                     say(f"left out: {packed.error}", "red")
     if failed == total:
         raise DataError(f"{folder}: none of the pictures can be used")
+    _say_seen(seen)
     packing.describe(place, name, plans)
     files = sum(len(part.shards) for part in plans)
     say(f"packed {total - failed} into {files} files, left out {failed}; {place}")
@@ -343,6 +351,14 @@ def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     with stoppable(), bar:
         task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)
+
+
+def _say_seen(seen: list[Seen]) -> None:
+    """Lines about all pictures that were read: names that do not fit, for example."""
+    from deblurgan_tf import images
+
+    for line in images.about(seen):
+        say(line)
 
 
 def _say_made(made: list[Made], output: Path, width: int | None) -> None:

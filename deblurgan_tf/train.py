@@ -19,8 +19,8 @@ app = App()
 @app.command(
     examples=(
         "python -m deblurgan_tf.train --epochs 300",
-        "python -m deblurgan_tf.train --config experiments/plates_quick/config.yaml "
-        "--run runs/mine --set data.source=folder --set data.path=PHOTOS",
+        "python -m deblurgan_tf.train --config experiments/finetune_plates/config.yaml "
+        "--set data.path=MY_PICTURES",
     ),
 )
 def main(
@@ -39,7 +39,11 @@ def main(
         typer.Option("--set", metavar="KEY=VALUE", help="changes a key of the config"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="print config, models and data, and exit")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="print config, models, data and all that is wrong, and exit",
+        ),
     ] = False,
 ) -> None:
     """Train DeblurGAN on blurred and sharp pictures.
@@ -58,15 +62,14 @@ def main(
     extra = [] if epochs is None else [f"train.epochs={epochs}"]
     loaded = configs.load(path, [*(overrides or []), *extra])
     import_tensorflow()
+    folder = run or Path("runs") / _experiment_name(path)
     if dry_run:
-        from deblurgan_tf.data import open_source
-        from deblurgan_tf.training.dry_run import describe
+        from deblurgan_tf.training import dry_run as rehearsal
 
-        print(describe(loaded, open_source(loaded)))
+        rehearsal.dry_run(loaded, folder)
         return
     from deblurgan_tf.training.loop import train
 
-    folder = run or Path("runs") / _experiment_name(path)
     train(loaded, folder)
     _list_results(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import pickle
 import re
@@ -21,6 +22,7 @@ from deblurgan_tf import convert, predict
 from deblurgan_tf.errors import MissingExtra, ModelError
 from deblurgan_tf.models import torch_weights
 from deblurgan_tf.models.files import open_model
+from deblurgan_tf.storage import atomic
 from deblurgan_tf.storage.installation import install_command
 
 try:
@@ -264,6 +266,19 @@ def test_the_command_writes_a_model_or_nothing(tmp_path):
     assert output.read_bytes() == before
     names = {"bad.pth", "generator.keras", "net.pth"}
     assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "move_into_place", full)
+    old = save_as_version_0_1(narrow_resnet(), tmp_path / "old.keras")
+    new = tmp_path / "new.keras"
+    result = CliRunner().invoke(convert.app, [str(old), "--output", str(new)])
+    assert result.exit_code == 2 and f"{new}: " in result.output
+    assert "No space left on device" in result.output
+    assert list(tmp_path.iterdir()) == [old]
 
 
 def test_the_command_converts_a_file_of_version_0_1(tmp_path):

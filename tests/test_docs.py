@@ -169,7 +169,10 @@ def test_python_lines_use_the_public_interface_alone():
         ("python -m deblurgan_tf.predict a.jpg --output out --no-such-option", "such"),
         ("python -m deblurgan_tf.prepare blurr sharp --output pairs", "blurr"),
         ("python -m deblurgan_tf.train --set data.colour=1", "data.colour"),
-        ("python -m deblurgan_tf.export --output x --format tflite", "tflite"),
+        (
+            "python -m deblurgan_tf.export --model x --output x --format tflite",
+            "tflite",
+        ),
     ],
 )
 def test_a_wrong_line_would_be_found(line, why):

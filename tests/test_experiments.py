@@ -9,6 +9,7 @@ from deblurgan_tf import config as configs
 from deblurgan_tf import images
 from deblurgan_tf.data import open_source
 from deblurgan_tf.errors import DataError
+from deblurgan_tf.models.files import shipped
 from deblurgan_tf.training.loop import train
 
 NARROW = [
@@ -126,4 +127,21 @@ def test_plates_paper_is_the_papers_training():
     assert config.train.learning_rate == 1e-4 and config.train.critic_steps == 5
     assert config.loss.adversarial == "wgan-gp"
     assert config.loss.content == {"vgg19": 100.0}
+    assert config.loss.if_unavailable is None  # another loss is asked for by name
     assert config.model == configs.Config().model
+
+
+def test_finetune_plates_needs_a_folder_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        pixels = rng.integers(0, 256, (96, 192, 3), np.uint8)
+        images.write(tmp_path / f"{number}.png", images.Picture(pixels))
+    path = configs.experiment("finetune_plates")
+    config = configs.load(path, [f"data.path={tmp_path}"])
+    source = open_source(config)
+    assert (source.size, len(source.validation)) == (1, 4)
+    # It goes on from a shipped model, whose layers its generator has.
+    assert config.train.start_from in shipped()
+    trained = configs.load(configs.experiment("plates_longer"))
+    assert config.model == trained.model
+    assert config.train.learning_rate <= trained.train.learning_rate / 5

@@ -353,6 +353,20 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     assert list(output.iterdir()) == []
 
 
+def test_a_full_disk_while_a_file_is_converted_is_reported_too(tmp_path, monkeypatch):
+    narrow_resnet().save(tmp_path / "narrow.keras")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing.litert_file, "save", full)
+    output = tmp_path / "out"
+    arguments = ("--format", "litert", "--output", output)
+    code, said = run(*arguments, "--model", tmp_path / "narrow.keras")
+    assert code == 1 and "narrow.tflite: cannot be written (No space left" in said
+    assert list(output.iterdir()) == []
+
+
 def test_a_fault_of_ours_is_not_called_wrong_usage(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow_serving", reason="needs the extra serve")
 
@@ -371,7 +385,7 @@ def test_a_version_that_is_there_is_never_replaced(tmp_path):
     pytest.importorskip("tensorflow_serving")
     for name in ("1", "4", "notes"):
         (tmp_path / name).mkdir()
-    code, said = run("--output", tmp_path)
+    code, said = run("--output", tmp_path, "--model", MODEL)
     assert code == 2 and "--version, for example 5" in said
     assert list((tmp_path / "1").iterdir()) == []
 
@@ -380,10 +394,15 @@ def test_a_version_that_is_there_is_never_replaced(tmp_path):
     ("arguments", "message"),
     [
         (
-            ["--format", "onnx", "--quantize", "int8"],
+            ["--model", MODEL, "--format", "onnx", "--quantize", "int8"],
             "--quantize is an option of litert",
         ),
-        (["--format", "litert", "--version", "2"], "are options of saved_model"),
+        (
+            ["--model", MODEL, "--format", "litert", "--version", "2"],
+            "are options of saved_model",
+        ),
+        (["--model", "auto"], "export a model by its name"),
+        ([], "--model"),
         (["--model", "none"], "is no shipped model"),
     ],
 )
@@ -405,7 +424,8 @@ def test_a_missing_extra_is_reported_with_the_way_to_install_it(
     form, extra, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    code, said = run("--output", tmp_path / "out", "--format", form)
+    out = tmp_path / "out"
+    code, said = run("--output", out, "--model", MODEL, "--format", form)
     assert code == 2 and install_command(extra) in said
     assert not (tmp_path / "out").exists()
 
@@ -413,7 +433,7 @@ def test_a_missing_extra_is_reported_with_the_way_to_install_it(
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     pytest.importorskip("tensorflow_serving")
     (tmp_path / "file").write_text("")
-    code, said = run("--output", tmp_path / "file")
+    code, said = run("--output", tmp_path / "file", "--model", MODEL)
     assert code == 2 and "name a folder" in said
 
 

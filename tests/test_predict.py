@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, predict
 from deblurgan_tf.inference.restorer import load
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring import records
 from deblurgan_tf.storage.installation import install_command
 
 
@@ -52,7 +53,7 @@ def inputs_of(report):
 
 def left_over(folder):
     """Temporary files."""
-    return list(folder.rglob(".*"))
+    return [file for file in folder.rglob(".*") if file.name != records.FILE]
 
 
 # What goes where.
@@ -66,7 +67,9 @@ def test_a_file_keeps_its_name_and_its_pixels_are_the_restorers(model, tmp_path)
     result = tmp_path / "out" / "a photo.png"
     wanted = load(model).restore(images.read_rgb(source))
     np.testing.assert_array_equal(images.read_rgb(result), wanted)
-    assert list((tmp_path / "out").iterdir()) == [result]
+    assert sorted((tmp_path / "out").iterdir()) == [
+        *(tmp_path / "out" / records.FILE, result)
+    ]
 
 
 def test_a_folder_keeps_its_structure_and_what_is_no_picture_is_left(model, tmp_path):
@@ -104,13 +107,42 @@ def test_results_are_skipped_unless_overwrite(model, tmp_path):
     out = tmp_path / "out"
     save(out / "x.png", photo(20, 20, 1))
     before = (out / "x.png").read_bytes()
-    # Nothing to do: not even a model is needed.
-    code, said = run("none", source, "--output", out)
+    code, said = run(model, source, "--output", out)
     assert code == 0 and "skipped 1" in said and "--overwrite" in said
+    assert "x.png: is there, but without a record of what made it" in said
+    # Options are checked all the same.
+    for wrong in (["--model", "none"], ["--tile", 20, "--model", model]):
+        result = CliRunner().invoke(
+            predict.app, [*map(str, (source, "--output", out, *wrong))]
+        )
+        assert result.exit_code == 2
     assert (out / "x.png").read_bytes() == before
     code, said = run(model, source, "--output", out, "--overwrite")
     assert code == 0 and "restored 1" in said
     assert (out / "x.png").read_bytes() != before
+
+
+def test_results_of_another_model_are_told_kept_and_made_anew(model, tmp_path):
+    source = save(tmp_path / "x.png", photo(20, 20, 0))
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    other = tmp_path / "other.keras"
+    convolutional().save(other)
+    arguments = (source, "--output", out, "--report", report)
+    assert run(model, *arguments)[0] == 0
+    before = (out / "x.png").read_bytes()
+    code, said = run(other, *arguments)
+    assert code == 1 and "skipped 1" in said
+    assert f"x.png: is there, but made by {model}; --overwrite makes it anew" in said
+    assert "have a result already" not in said
+    line = inputs_of(report)[str(source)]
+    assert (line["status"], line["model"]) == ("skipped", str(model))
+    assert line["why"] == f"made by {model}"
+    assert (out / "x.png").read_bytes() == before
+    assert run(other, *arguments, "--overwrite")[0] == 0
+    assert (out / "x.png").read_bytes() != before
+    # It is what is asked for now.
+    code, said = run(other, *arguments)
+    assert code == 0 and "skipped 1" in said and "have a result already" in said
 
 
 def test_two_runs_write_the_same_bytes(model, tmp_path):
@@ -147,7 +179,9 @@ def test_the_report_has_the_outcome_of_each_input(model, tmp_path):
         "input": str(good),
         "output": str(out / "good.png"),
         "status": "restored",
-        "size": [300, 280],
+        "why": None,
+        "model": str(model),
+        "size": [280, 300],
         "seconds": 0,
         "error": None,
         "tiles": {"grid": [2, 2], "size": [204, 216], "overlap": 96},
@@ -156,6 +190,8 @@ def test_the_report_has_the_outcome_of_each_input(model, tmp_path):
     assert lines[str(bad)]["status"] == "failed" and lines[str(bad)]["output"] is None
     assert "empty" in lines[str(bad)]["error"]
     assert lines[str(old)]["status"] == "skipped"
+    assert "without a record" in lines[str(old)]["why"]
+    assert lines[str(old)]["model"] is None
     assert not left_over(tmp_path)
 
 
@@ -289,7 +325,7 @@ def test_a_name_that_disagrees_with_the_content_stays_and_is_told_once(
     (left_out,) = (line for line in said.splitlines() if "left out" in line)
     assert "2 .svg" in left_out and "notes" not in left_out
     assert "moving.jpg: GIF can be read but not written" in said
-    results = {path.name: images.read(path) for path in out.iterdir()}
+    results = {path.name: images.read(path) for path in images.find(out)}
     kinds = {name: picture.format for name, picture in results.items()}
     assert kinds == {
         "good.png": "PNG",
@@ -299,6 +335,22 @@ def test_a_name_that_disagrees_with_the_content_stays_and_is_told_once(
     }
     for name in ("lie.jpg", "other.jpeg", "web.jpg"):
         assert np.array_equal(results[name].pixels, results["good.png"].pixels), name
+
+
+def test_a_picture_that_hardly_changed_is_told(restorer, tmp_path, monkeypatch):
+    source = save(tmp_path / "x.png", photo(40, 60, 0))
+    monkeypatch.setattr(
+        "deblurgan_tf.inference.restorer.Restorer.restore",
+        lambda self, pixels, on_part=None: np.clip(pixels, 2, 253),
+    )
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    arguments = (source, "--output", out, "--report", report, "--overwrite")
+    for box in ([], ["--box", "5,5,40,20"]):
+        code, said = restorer(*arguments, *box)
+        assert code == 0 and "unchanged 1; results in" in said
+        assert "x.png: nearly as it was: " in said and "try --model plates" in said
+        line = inputs_of(report)[str(source)]
+        assert (line["status"], line["why"]) == ("unchanged", "hardly changed")
 
 
 def test_a_pipe_fails_by_its_name_and_the_others_are_restored(restorer, tmp_path):
@@ -398,8 +450,10 @@ def test_found_plates_are_shown_and_written_to_the_report(
     places.clear()
     code, said = restorer(*arguments, "--plates", "--overwrite")
     assert code == 0 and "no plate found; --box" in said
-    result = images.read_rgb(tmp_path / "out" / "street.png")
-    np.testing.assert_array_equal(result, images.read_rgb(source))
+    assert "unchanged 1; results in" in said
+    assert (tmp_path / "out" / "street.png").read_bytes() == source.read_bytes()
+    line = inputs_of(report)[str(source)]
+    assert (line["status"], line["why"]) == ("unchanged", "no plate found")
 
 
 @pytest.mark.parametrize(
@@ -445,7 +499,7 @@ def test_a_video_is_restored_beside_pictures(restorer, tmp_path):
     assert code == 1 and "broken.mp4" in said and "restored 2, failed 1" in said
     line = inputs_of(report)[str(tmp_path / "in" / "drive.mp4")]
     assert line["status"] == "restored" and line["frames"] == 4
-    assert line["size"] == [48, 64] and line["broken_frames"] == []
+    assert line["size"] == [64, 48] and line["broken_frames"] == []
     assert (out / "drive.mp4").exists() and not (out / "broken.mp4").exists()
     assert not left_over(out)
     code, said = restorer(
@@ -553,7 +607,7 @@ def test_hundreds_of_damaged_inputs_stop_nothing(restorer, tmp_path):
             assert line["status"] == ("restored" if good else "failed"), line
         if line["status"] == "restored":
             read = images.read(result)
-            assert list(read.pixels.shape[:2]) == line["size"]
+            assert list(read.pixels.shape[1::-1]) == line["size"]
             assert line["error"] is None
         else:
             assert not result.exists()
@@ -687,7 +741,7 @@ def test_a_pattern_may_be_given_again(model, tmp_path, monkeypatch):
         result = _run("**/*.png", "--output", "out", "--model", model)
         assert result.exit_code == 0, result.output
         assert summary in result.output
-    assert [x.name for x in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert [x.name for x in images.find(tmp_path / "out")] == ["a.png"]
 
 
 def test_a_link_to_itself_is_an_error_of_one_line(model, tmp_path):

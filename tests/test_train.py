@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -231,31 +232,45 @@ def test_a_run_leaves_all_that_describes_it(straight):
     assert steps_of(run) == steps_of(run, "psnr") == [2, 4, 6]
     last = [record for record in runs.read_log(run) if "generator" in record][-1]
     assert set(last) == {
-        *("step", "learning_rate", "generator", "content"),
+        *("step", "epoch", "learning_rate", "generator", "content"),
         *("adversarial", "critic", "penalty"),
     }
 
 
 def test_tensorboard_has_every_number_of_the_log_and_the_samples(straight):
     (path,) = (straight.path / "tensorboard").iterdir()
-    scalars, pictures = {}, set()
+    scalars, pictures, texts = {}, set(), {}
     for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
         event = Event.FromString(data)
         for value in event.summary.value:
             tensor = tf.make_ndarray(value.tensor)
             if value.metadata.plugin_data.plugin_name == "scalars":
                 scalars[event.step, value.tag] = float(tensor)
+            elif value.metadata.plugin_data.plugin_name == "text":
+                texts[event.step, value.tag] = tensor.item().decode()
             else:
                 pictures.add((event.step, value.tag))
+    groups = {"learning_rate": "training"}
+    groups |= dict.fromkeys(
+        ("psnr", "ssim", "psnr_blurred", "ssim_blurred"), "validation"
+    )
     logged = {
-        (record["step"], name): number
+        (record["step"], f"{groups.get(name, 'loss')}/{name}"): number
         for record in runs.read_log(straight.path)
         for name, number in record.items()
-        if name != "step"
+        if name not in ("step", "epoch")
+    }
+    assert {tag.split("/")[0] for _, tag in logged} == {
+        "training",
+        "validation",
+        "loss",
     }
     assert scalars.keys() == logged.keys()
     assert all(np.isclose(scalars[key], logged[key], rtol=1e-6) for key in logged)
-    assert pictures == {(s, f"sample {n}") for s in (4, 6) for n in (0, 1)}
+    assert pictures == {(s, f"samples/{n}") for s in (4, 6) for n in (0, 1)}
+    (text,) = texts.values()
+    config = (straight.path / "config.yaml").read_text()
+    assert texts.keys() == {(0, "config")} and textwrap.dedent(text) == config
 
 
 def test_the_validation_in_the_log_is_that_of_the_saved_generator(straight):
@@ -325,8 +340,9 @@ def drawn(monkeypatch):
     """
     seen = SimpleNamespace(batches=[], content=None, total=None, after=lambda step: 0)
 
-    def make_train_step(config, state, content, how, total, strategy):
+    def make_train_step(config, state, content, how, total, strategy, lengthened):
         seen.content, seen.total, seen.state = content, total, state
+        seen.lengthened = lengthened
 
         def step(batch):
             seen.batches.append({key: value.numpy() for key, value in batch.items()})
@@ -415,7 +431,9 @@ def test_each_source_gives_batches_and_validation_pictures(
 def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     run, every = Path("run"), {"log": 4, "checkpoint": 3}
     assert quick_run(run, every=every, train={"steps": 6}).code == 0
-    assert quick_run(run, every=every, train={"steps": 9}).code == 0
+    assert quick.lengthened == () and not (run / "lengthened.jsonl").exists()
+    result = quick_run(run, every=every, train={"steps": 9})
+    assert result.code == 0 and "run: lengthened from 6 to 9 steps" in result.text
     assert len(quick.batches) == 9 and quick.total == 9
     positions = [batch["position"].tolist() for batch in quick.batches]
     assert positions == [[2 * n, 2 * n + 1] for n in range(9)]
@@ -425,6 +443,24 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(quick):
     assert logged == [(4, 2.5), (6, 5.5), (8, 7.5), (9, 9.0)]
     assert (run / "command.txt").read_text().count("command: ") == 2
     assert configs.load(run / "config.yaml").train.steps == 9
+
+
+def test_what_was_lengthened_is_the_same_after_a_stop(quick):
+    run, every = Path("run"), {"checkpoint": 2}
+    assert quick_run(run, every=every, train={"steps": 4}).code == 0
+
+    def stop(step):
+        if step == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    quick.after = stop
+    assert quick_run(run, every=every, train={"steps": 9}).code == 143
+    assert quick.lengthened == ((4, 4),)
+    result = quick_run(run, every=every, train={"steps": 9})
+    assert result.code == 0 and "lengthened from" not in result.text
+    assert quick.lengthened == ((4, 4),)
+    assert quick_run(run, every=every, train={"steps": 11}).code == 0
+    assert quick.lengthened == ((4, 4), (9, 9))
 
 
 def test_other_intervals_after_a_stop_keep_the_means_of_the_log_right(quick):
@@ -651,7 +687,8 @@ def test_without_the_weights_of_vgg19_a_training_stops_and_says_the_ways_out(
 ):
     result = quick_run(Path("run"), loss={"content": {"vgg19": 100.0}})
     assert result.code == 2 and "Traceback" not in result.text
-    for way in ("URL fetch failure", "loss.vgg19_weights=FILE", "loss.content="):
+    assert "Two ways out" in result.text
+    for way in ("URL fetch failure", "loss.vgg19_weights=FILE", "if_unavailable="):
         assert way in result.text
     # The folder is free for one of the ways out.
     assert quick_run(Path("run"), loss={"content": {"l1": 1.0}}).code == 0
@@ -773,9 +810,65 @@ def test_a_dry_run_prints_config_models_and_data_and_creates_nothing(tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_without_a_config_it_is_the_papers_experiment():
-    result = invoke("--dry-run", "--epochs", "10")
+def test_a_dry_run_lists_all_that_keeps_the_run_from_training(tmp_path, vgg19_missing):
+    (tmp_path / "file").write_text("no folder")
+    other = keras.Input((None, None, 3))
+    keras.Model(other, keras.layers.ReLU()(other)).save(tmp_path / "other.keras")
+    path = config_file(
+        tmp_path,
+        data={"source": "folder", "path": str(tmp_path / "photos")},
+        loss={"content": {"vgg19": 100.0}},
+        train={"start_from": str(tmp_path / "other.keras"), "strategy": "mirrored"},
+    )
+    before = contents(tmp_path)
+    run = tmp_path / "file" / "run"
+    result = invoke("--config", path, "--dry-run", "--run", run)
+    assert result.code == 2 and "Traceback" not in result.text
+    text = " ".join(result.text.split())
+    for part in (
+        "error: 5 things keep the training from it:",
+        "- train.strategy mirrored: there is one device",
+        f"- {run}: cannot be written (Not a directory",
+        f"- {tmp_path}/photos: there is no such folder",
+        f"- train.start_from {tmp_path}/other.keras: none of its layers fits",
+        "VGG19's ImageNet weights, and they could not be downloaded (URL fetch failure",
+    ):
+        assert part in text, part
+    assert contents(tmp_path) == before
+
+
+def test_a_dry_run_names_pictures_that_cannot_be_decoded(tmp_path, quick):
+    photos(tmp_path / "photos", 3)
+    path = save(tmp_path / "photos" / "short.png", photo(60, 60, 0))
+    path.write_bytes(path.read_bytes()[:2000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        result = quick_run(
+            Path("run"), "--dry-run", data={"source": "folder", "path": "photos"}
+        )
+    assert "short.png: damaged or cut short" in result.text
+    assert result.code == 0 and "data: 3 sharp pictures" in result.text
+    assert not Path("run").exists()
+
+
+def test_a_dry_run_of_a_run_that_is_there_says_where_it_would_go_on(tmp_path, quick):
+    assert quick_run(Path("run"), train={"steps": 2}).code == 0
+    before = contents("run")
+    result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
     assert result.code == 0, result.text
+    assert "run: would go on after step 2" in result.text
+    result = quick_run(Path("run"), "--dry-run", "--set", "seed=1", train={"steps": 7})
+    assert result.code == 2 and "differs in: seed" in result.text
+    with runs.locked(Path("run")):
+        result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
+    assert result.code == 2 and "another process is training" in result.text
+    assert contents("run") == before
+
+
+def test_without_a_config_it_is_the_papers_experiment(vgg19_missing):
+    result = invoke("--dry-run", "--epochs", "10")
+    assert result.code == 2, result.text
+    assert "if_unavailable={charbonnier: 50.0}" in result.text
     assert "generator: 11,378,179 parameters" in result.text
     assert "critic: 2,764,737 parameters" in result.text
     assert "data: 600 sharp pictures" in result.text

@@ -1,13 +1,14 @@
 """Makes a shipped model of a run or a .keras file: `python release.py RUN NAME`.
 
 The weights are rounded to float16, which halves the compressed file; they are stored as
-float32, so that nothing else has to know. SHA256SUMS is written anew. The card in
-README.md has the same sums and is edited by hand.
+float32, so that nothing else has to know. SHA256SUMS and the sums in README.md, the
+card, are written anew; the rest of the card is edited by hand.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -27,6 +28,8 @@ def main(run: str, name: str) -> None:
     target = HERE / f"{name}.keras"
     write_atomically(target, lambda path: save_compressed(model, path))
     write_text(HERE / "SHA256SUMS", sums(HERE))
+    card = HERE / "README.md"
+    write_text(card, with_sums(card.read_text(encoding="utf-8"), sums(HERE)))
     print(f"{target}: {target.stat().st_size:,} bytes")
 
 
@@ -57,6 +60,16 @@ def sums(folder: Path) -> str:
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
         for path in sorted(folder.glob("*.keras"))
     )
+
+
+def with_sums(card: str, lines: str) -> str:
+    """The card whose table has the sums of these lines."""
+    for line in lines.splitlines():
+        digest, name = line.split()
+        card = re.sub(
+            rf"(\| `{name}` \|.*\| `)[0-9a-f]{{64}}`", rf"\g<1>{digest}`", card
+        )
+    return card
 
 
 if __name__ == "__main__":

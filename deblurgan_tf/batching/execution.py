@@ -51,9 +51,7 @@ def execute(
     )
     read: Any = partial(read_files, inputs=inputs)
     if task.bytes_column is not None:
-        read = partial(
-            read_rows, inputs=inputs, bytes_column=task.bytes_column, batch=task.batch
-        )
+        read = partial(read_rows, inputs=inputs, batch=task.batch)
     with DataContext.current(context):
         tables = list(units)
         dataset = ray.data.from_arrow(tables)

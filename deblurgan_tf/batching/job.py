@@ -150,6 +150,7 @@ def _task(job: Job, run: int, parquet: bool) -> Task:
         cpus=job.cpus_per_actor,
         batch=job.batch,
         bytes_column=job.bytes_column if parquet else None,
+        path_column=job.path_column,
     )
 
 
@@ -170,8 +171,8 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
     for number, (place, files) in enumerate(zip(inputs, found, strict=True)):
         _say_left_out(place, files, parquet)
         if parquet:
-            columns = job.path_column, job.bytes_column
-            tables.append(parquet_rows.rows(place, number, files, *columns))
+            names = job.path_column, job.bytes_column
+            tables.append(parquet_rows.rows(place, number, files, *names))
         else:
             tables.append(listing.pictures(place, number, files))
     return listing.checked(tables, inputs, files=not parquet), parquet

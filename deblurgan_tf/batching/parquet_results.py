@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from deblurgan_tf.batching import manifest
+from deblurgan_tf.batching import columns, manifest
 from deblurgan_tf.batching.stores import Place
 from deblurgan_tf.batching.worker import DATA_FOLDER
 
@@ -27,8 +27,8 @@ def clean(
     named = set(pc.unique(last["output"]).to_pylist())
     stale = set(pc.unique(replaced["output"]).to_pylist()) & named - {None}
     changed = []
-    for info in output.find(DATA_FOLDER, recursive=False):
-        name = f"{DATA_FOLDER}/{info.base_name}"
+    for info in output.find(DATA_FOLDER):
+        name = info.path.removeprefix(output.path).lstrip("/")
         if info.is_file and name not in named:
             output.delete(name)
             changed.append(name)
@@ -43,9 +43,10 @@ def _keep_rows(
     output: Place, name: str, path_column: str, paths: Iterable[str]
 ) -> bool:
     table = pq.read_table(io.BytesIO(output.read(name)))
-    kept = table.filter(
-        pc.is_in(table[path_column].cast(pa.string()), pa.array(paths, pa.string()))
-    )
+    place = columns.column(table.schema, path_column)
+    assert place is not None  # the worker adds one where there is none
+    here = columns.values(table, place).cast(pa.string())
+    kept = table.filter(pc.is_in(here, pa.array(paths, pa.string())))
     if len(kept) == len(table):
         return False
     output.write(name, manifest.parquet(kept))

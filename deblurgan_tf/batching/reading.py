@@ -18,6 +18,7 @@ BLOCK = [
     ("size", pa.int64()),
     ("mtime", manifest.TIME),
     ("error", pa.string()),  # why there are no bytes
+    ("folder", pa.string()),  # of a row's file, as far as it tells values of columns
 ]
 """The columns that actors get. Files have a column `data` too, Parquet rows a column
 `row` with all columns of the row."""
@@ -57,21 +58,20 @@ def _contents(place: Place, file: str) -> bytes:
         return stream.read()
 
 
-def read_rows(
-    unit: pa.Table, inputs: list[str], bytes_column: str, batch: int
-) -> Iterator[pa.Table]:
+def read_rows(unit: pa.Table, inputs: list[str], batch: int) -> Iterator[pa.Table]:
     """Rows of listing.SCHEMA of one row group -> BLOCK and `row`, in parts.
 
-    Rows that cannot be read have an error and no column `row`.
+    The metadata of the field `row` are those of the file. Rows that cannot be read have
+    an error and no column `row`.
     """
     place = open_place(inputs[unit["input"][0].as_py()])
     done = 0
     try:
-        for part, columns in parquet_rows.read(place, unit, bytes_column, batch):
+        for part, field, columns in parquet_rows.read(place, unit, batch):
             nothing = pa.nulls(len(part), pa.string())
-            yield _block(part, _names(place, part), nothing).append_column(
-                "row", columns
-            )
+            folder = _hive_folder(place, part)
+            block = _block(part, _names(place, part), nothing, folder)
+            yield block.append_column(field, columns.cast(field.type))
             done += len(part)
     # For a damaged page Arrow, its codecs and the store raise many kinds of errors.
     except Exception as error:
@@ -87,6 +87,15 @@ def _names(place: Place, part: pa.Table) -> list[str]:
     return [f"{file}: {path}" for path in part["path"].to_pylist()]
 
 
-def _block(unit: pa.Table, names: list[str], errors: pa.Array) -> pa.Table:
+def _hive_folder(place: Place, part: pa.Table) -> str:
+    """The folders NAME=VALUE of the rows' file: columns that the file does not hold."""
+    below = part["file"][0].as_py().removeprefix(place.path)
+    return "/".join(x for x in below.split("/")[:-1] if "=" in x)
+
+
+def _block(
+    unit: pa.Table, names: list[str], errors: pa.Array, folder: str = ""
+) -> pa.Table:
     columns = [unit["path"], pa.array(names), unit["size"], unit["mtime"], errors]
+    columns.append(pa.array([folder] * len(unit), pa.string()))
     return pa.table(columns, schema=pa.schema(BLOCK))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from deblurgan_tf.batching import manifest
+from deblurgan_tf.batching import columns, manifest
 from deblurgan_tf.batching.restoring import fail, restore_all
 from deblurgan_tf.batching.stores import WORK, open_place
 from deblurgan_tf.cli.startup import import_tensorflow
@@ -44,7 +45,8 @@ class Task:
     run: the number of the run, see `manifest.Manifest.next_run`.
     options: precision, tta and tile, as `restorer.Restorer` takes them.
     cpus: threads of an actor. batch: pictures that are committed together, at most.
-    bytes_column: of Parquet data sets; None where the results are files.
+    bytes_column, path_column: of Parquet data sets, see `columns`; bytes_column is None
+    where the results are files.
     """
 
     run: int
@@ -53,6 +55,7 @@ class Task:
     cpus: int
     batch: int
     bytes_column: str | None
+    path_column: str = columns.PATH
 
 
 class Worker:
@@ -161,12 +164,18 @@ class Worker:
 
         def keep(number: int, restored: bytes) -> None:
             results[number] = restored
-            rows[number]["output"] = f"{DATA_FOLDER}/{name}"
+            place = folders[number]
+            rows[number]["output"] = "/".join(
+                x for x in (DATA_FOLDER, place, name) if x
+            )
 
+        folders = block["folder"].to_pylist()
         restore_all(lines, data, rows, self.restorer, keep)
-        if any(result is not None for result in results):
-            table = _with_bytes(block, str(self.task.bytes_column), results)
-            self.output.write(f"{DATA_FOLDER}/{name}", manifest.parquet(table))
+        outputs = pa.array([row.get("output") for row in rows], pa.string())
+        for output in pc.unique(outputs.drop_null()).to_pylist():
+            here = pc.fill_null(pc.equal(outputs, output), False)
+            table = _with_bytes(block, self.task, results).filter(here)
+            self.output.write(output, manifest.parquet(table))
 
 
 def _mark(name: str, attempt: int) -> str:
@@ -196,8 +205,10 @@ def _data(block: pa.Table, bytes_column: str | None) -> list[bytes | None]:
         return block["data"].to_pylist()
     if "row" not in block.column_names:  # a row group that could not be read
         return [None] * len(block)
-    row = block["row"].combine_chunks()
-    return row.field(bytes_column).to_pylist()
+    table = _rows(block)
+    place = columns.bytes_column(table.schema, bytes_column)
+    assert place is not None  # `parquet_rows.rows` has looked
+    return columns.values(table, place).to_pylist()
 
 
 def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
@@ -206,13 +217,22 @@ def _row(line: dict[str, Any], content: bytes | None) -> dict[str, Any]:
     return kept | {"input_sha256": sha256, "status": "failed"}
 
 
-def _with_bytes(
-    block: pa.Table, bytes_column: str, results: list[bytes | None]
-) -> pa.Table:
-    """The rows that have a result, with all columns, the result in `bytes_column`."""
-    row = block["row"].combine_chunks()
-    table = pa.Table.from_struct_array(row)
-    number = table.schema.get_field_index(bytes_column)
-    kind = table.schema.field(number).type
-    table = table.set_column(number, bytes_column, pa.array(results, kind))
-    return table.filter(pa.array([result is not None for result in results]))
+def _rows(block: pa.Table) -> pa.Table:
+    """The rows of Parquet in a block, with all columns; the metadata of their file."""
+    table = pa.Table.from_struct_array(block["row"].combine_chunks())
+    return table.replace_schema_metadata(block.schema.field("row").metadata)
+
+
+def _with_bytes(block: pa.Table, task: Task, results: list[bytes | None]) -> pa.Table:
+    """The rows with all their columns, and the results in place of the bytes.
+
+    Names that rows were given by `parquet_rows.rows` become a column.
+    """
+    table = _rows(block)
+    place = columns.bytes_column(table.schema, str(task.bytes_column))
+    assert place is not None
+    table = columns.replaced(table, place, results)
+    given = columns.column(table.schema, task.path_column) is None
+    if given and len(place) > 1:
+        table = table.append_column(task.path_column, block["path"])
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from deblurgan_tf.config.fields import known_keys
 from deblurgan_tf.config.sections import Config, unused_keys
 from deblurgan_tf.config.yaml_text import Dumper, kind_at, read_value, read_yaml
 from deblurgan_tf.errors import ConfigError, did_you_mean
+from deblurgan_tf.storage.installation import shown
 from deblurgan_tf.storage.resources import resource
 
 
@@ -31,7 +33,9 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     try:
         values = read_yaml(path.read_text(encoding="utf-8"), Config)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}{_near_experiment(path)}"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from None
     if not isinstance(values, dict):
@@ -93,6 +97,16 @@ def changed_keys(
         elif before != after:
             keys.append(f"{prefix}{key}")
     return sorted(keys)
+
+
+def _near_experiment(path: Path) -> str:
+    """The end of a message about a config that is not there: a shipped one, or ""."""
+    if path.exists():
+        return ""
+    shipped = {x.parent.name: x for x in resource("experiments").glob("*/config.yaml")}
+    word = path.parent.name if path.name == "config.yaml" else path.stem
+    near = difflib.get_close_matches(word, shipped, n=1)
+    return f"; did you mean {shown(shipped[near[0]])}?" if near else ""
 
 
 def _source(values: dict[str, Any]) -> object:

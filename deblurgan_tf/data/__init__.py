@@ -9,7 +9,8 @@ To add a source of pictures:
    keys that it needs.
 2. Write a module in this folder with a function that takes the config's `Data` (or
    `MixPart`), the crop and the number of validation pictures, and returns a `Source`
-   (see `source`). In most cases make an `Item` for each picture, with a name and a
+   (see `source`). Files are asked for by `soundness.Checked`, which leaves out what
+   cannot be decoded. In most cases make an `Item` for each picture, with a name and a
    function that loads (blurred, sharp), where blurred is None if it has to be made, and
    return `source.split` of them, as `files.folder` does. Where there is no list of
    pictures, write the protocol's methods, as `plates.source.EndlessPlates` does: a

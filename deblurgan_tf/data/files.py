@@ -202,7 +202,7 @@ def _two_files(
     scale: float,
     checked: Checked,
 ) -> list[Item]:
-    sizes = checked.sizes([file for both in matched.values() for file in both])
+    sizes = checked.sizes([x for both in matched.values() for x in both], pairs=True)
     matched = {
         name: both
         for name, both in matched.items()

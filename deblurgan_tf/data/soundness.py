@@ -51,10 +51,11 @@ class Checked:
         self.known = {} if file is None else _read(file)
         self.news = False  # whether more is known than the file holds
 
-    def sizes(self, files: Sequence[Path]) -> dict[Path, Size]:
+    def sizes(self, files: Sequence[Path], *, pairs: bool = False) -> dict[Path, Size]:
         """(height, width) of each file that can be decoded, in their order.
 
-        Warns of the others once, all by name. Says which names do not fit the format.
+        Warns of the others once, all by name; pairs: their mates are left out too. Says
+        which names do not fit the format.
         Raises DataError where none can be decoded.
         """
         found = {file: self._recalled(file) for file in files}
@@ -66,7 +67,7 @@ class Checked:
                 known = self.known[_key(file)]
                 sizes[file] = (known.height, known.width)
         if problems:
-            tell_left_out(list(problems.values()), len(found))
+            tell_left_out(list(problems.values()), len(found), pairs)
         _say_otherwise_named(
             [(file, self.known[_key(file)].format) for file in sizes], len(found)
         )
@@ -95,10 +96,13 @@ class Checked:
         return known if same else None
 
     def _look(self, files: list[Path]) -> dict[Path, str]:
-        """Decodes the files; {file: why it cannot be decoded}."""
+        """Decodes the files; {file: why it cannot be decoded}.
+
+        Says once what else is to know about them.
+        """
         if len(files) > 1:
             say(f"checking {len(files):,} pictures")
-        problems = {}
+        problems, notices = {}, []
         bar = counting_bar("checking pictures")
         with bar:
             task = bar.add_task("", total=len(files))
@@ -108,13 +112,16 @@ class Checked:
                 if isinstance(result, str):
                     problems[file] = result
                 else:
-                    self.known[_key(file)] = result
+                    self.known[_key(file)], told = result
+                    notices.append((file, told))
                     self.news = True
+        for line in images.alike(notices):
+            say(line)
         return problems
 
 
-def _decoded(file: Path) -> Sound | str:
-    """What a file holds, or why it cannot be decoded."""
+def _decoded(file: Path) -> tuple[Sound, tuple[str, ...]] | str:
+    """What a file holds and the picture's notices, or why it cannot be decoded."""
     try:
         # Before it is read: should it be changed meanwhile, it is read again.
         status = file.stat()
@@ -126,14 +133,15 @@ def _decoded(file: Path) -> Sound | str:
     except MemoryError:
         return f"{file}: not enough memory to decode it; make it smaller"
     height, width = picture.pixels.shape[:2]
-    return Sound(status.st_size, status.st_mtime_ns, height, width, picture.format)
+    size, time = status.st_size, status.st_mtime_ns
+    return Sound(size, time, height, width, picture.format), picture.notices
 
 
 def _key(file: Path) -> str:
     return os.path.abspath(file)
 
 
-def tell_left_out(problems: list[str], count: int) -> None:
+def tell_left_out(problems: list[str], count: int, pairs: bool = False) -> None:
     """Warns once of the pictures that cannot be read; there are `count` in all.
 
     Raises DataError where none is left.
@@ -142,8 +150,9 @@ def tell_left_out(problems: list[str], count: int) -> None:
     what = f"{len(problems):,} of {count:,} pictures cannot be read"
     if len(problems) == count:
         raise DataError(f"{what}; replace them:\n{listed}")
+    mates = ", with their mates" if pairs else ""
     warnings.warn(
-        f"{what} and are left out (of a pair, both); replace or remove them:\n{listed}",
+        f"{what} and are left out{mates}; replace or remove them:\n{listed}",
         stacklevel=4,
     )
 

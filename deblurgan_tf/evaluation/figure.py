@@ -5,12 +5,14 @@ Small pictures and the middle of large ones are shown pixel by pixel.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
 from deblurgan_tf import images
@@ -99,7 +101,7 @@ def row_of(tasks: list[Task], scores: dict[tuple[str, str], dict[str, Any]]) -> 
         cells.append(
             Cell(
                 images.read_rgb(task.picture),
-                f"{measured['psnr']:.2f} dB   {measured.get('read', '')}",
+                f"{_decibels(measured['psnr'])}   {measured.get('read', '')}",
                 _kernel(kernel),
                 measured["psnr"] == best,
             )
@@ -127,7 +129,7 @@ class _Page:
         place = (x / self.width, 1 - y / self.height)
         self.figure.text(
             *place,
-            printable(text),
+            _drawable(printable(text)),
             fontsize=POINTS,
             va="top",
             parse_math=False,  # a file's name may hold dollars
@@ -162,6 +164,19 @@ class _Page:
             frame.set_transform(axis.transAxes)
         style = {"weight": "bold"} if cell.best else {}
         self.text(x, top + tall + 2, cell.caption, **style)
+
+
+def _decibels(psnr: float) -> str:
+    return "equal" if math.isinf(psnr) else f"{psnr:.2f} dB"
+
+
+def _drawable(text: str) -> str:
+    """The text with a sign of its own for letters that the font does not have.
+
+    Matplotlib would warn of each. A plate or a name may be Chinese.
+    """
+    font = get_font(findfont(FontProperties()))
+    return "".join(x if font.get_char_index(ord(x)) else "\ufffd" for x in text)
 
 
 def middle(pixels: np.ndarray) -> np.ndarray:

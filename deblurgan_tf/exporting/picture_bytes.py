@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from deblurgan_tf import images
+from deblurgan_tf.exporting import hidden_colours
 from deblurgan_tf.exporting.graph import area
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
@@ -48,7 +49,8 @@ def decode(data: tf.Tensor, place: tf.Tensor, max_pixels: int) -> Decoded:
     """Decodes one file, a string (). `place` names it in errors, e.g. image_bytes[2].
 
     Accepts JPEG (grey or colour) and every kind of PNG; 16 bits stay 16 bits. EXIF
-    orientations are applied, as in `predict`. Other formats, animations, CMYK and
+    orientations are applied and the colours of transparent pixels are filled from the
+    visible ones, as in `predict`. Other formats, animations, CMYK and
     pictures of more than `max_pixels` pixels are refused before anything is decoded.
     """
     is_png = tf.equal(_start(data, len(_PNG)), _PNG)
@@ -90,7 +92,7 @@ def decode(data: tf.Tensor, place: tf.Tensor, max_pixels: int) -> Decoded:
         data = tf.identity(data)
     deep = is_png & tf.equal(tf.strings.substr(data, 24, 1), b"\x10")
     samples = tf.cond(is_png, lambda: _png(data), lambda: _jpeg(data))
-    samples = _upright(samples, orientation(data))
+    samples = _upright(hidden_colours.filled(samples), orientation(data))
     return Decoded(images.to_float(samples[..., :3]), samples[..., 3:], deep)
 
 

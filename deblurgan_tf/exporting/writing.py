@@ -84,10 +84,12 @@ def write_file(
     with _temporary(target) as file:
         if format == "onnx":
             facts = model_card.facts(origin, f"ONNX, opset {onnx_file.OPSET}")
-            onnx_file.save(restorer.model, file, facts)
+            with _writing(target):
+                onnx_file.save(restorer.model, file, facts)
         else:
             facts = model_card.facts(origin, f"LiteRT, weights {quantize or 'float32'}")
-            litert_file.save(restorer.model, file, quantize)
+            with _writing(target):
+                litert_file.save(restorer.model, file, quantize)
         measured: list[Any] = _shown(agreement.compare(file, restorer, tolerance))
         if quantize:
             measured += _shown([quantisation_cost.measure(file, restorer)])

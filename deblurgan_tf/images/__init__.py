@@ -6,16 +6,17 @@ compressed. `encode` writes the same again. `to_float` and `to_uint8` convert be
 stored pixels and the float32 in [-1, 1] of the models.
 
 What changes: palettes and 1-bit pictures are written with full colours or greys. CMYK
-becomes RGB, by its colour profile if it has one. XMP, comments and the thumbnails
-inside a TIFF are not kept. TIFF is written with deflate, whatever its compression was.
+becomes RGB, by its colour profile if it has one. Colours under transparent pixels are
+filled from the visible ones. XMP, comments and thumbnails are not kept. TIFF is written
+with deflate, whatever its compression was; AVIF and HEIC with 8 bits, lossy.
 """
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images.checks import check_pixels
-from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size
+from deblurgan_tf.images.decoding import decode, decode_rgb, decode_size, eight_bits
 from deblurgan_tf.images.headers import MAX_PIXELS, area_of, format_of, size_of
 from deblurgan_tf.images.listing import Listing, find, listed, passed_over
-from deblurgan_tf.images.notices import alike, left_out, otherwise_named
+from deblurgan_tf.images.notices import Seen, about, alike, left_out, otherwise_named
 from deblurgan_tf.images.picture import FORMATS, SUFFIXES, Compression, Picture
 from deblurgan_tf.images.ranges import to_float, to_pixels, to_uint8, to_uint16
 from deblurgan_tf.images.reading import contents, read, read_rgb, size
@@ -29,6 +30,8 @@ __all__ = [
     "Listing",
     "Picture",
     "PictureError",
+    "Seen",
+    "about",
     "alike",
     "area_of",
     "check_pixels",
@@ -36,6 +39,7 @@ __all__ = [
     "decode",
     "decode_rgb",
     "decode_size",
+    "eight_bits",
     "encode",
     "find",
     "format_of",

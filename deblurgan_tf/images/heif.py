@@ -14,6 +14,7 @@ from typing import NamedTuple
 from PIL import features
 
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.storage.installation import install_command
 
 _META = 1 << 20  # bytes: the boxes that describe the picture are searched in so many
 # A box of properties: its length, its name, then for "pixi" version, channels and bits,
@@ -46,8 +47,8 @@ def prepare(kind: str) -> None:
             import pillow_heif
         except ImportError as error:
             raise PictureError(
-                "HEIC needs the package pillow-heif (pip install pillow-heif); or "
-                "convert the picture to PNG or JPEG"
+                f"HEIC needs the extra heic: {install_command('heic')} (or convert the "
+                "picture to PNG or JPEG)"
             ) from error
         pillow_heif.register_heif_opener()
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_UNSEEN = 2  # of 255: at this opacity no colour changes what is seen by more than this
+UNSEEN = 2
+"""Of 255: at this opacity no colour changes what is seen by more than this."""
 _BAND = 256  # rows taken at a time, an even number, to bound the memory
 
 
@@ -23,7 +24,7 @@ def filled(colour: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """
     if alpha is None:
         return colour
-    known = alpha > _UNSEEN * (np.iinfo(alpha.dtype).max // 255)
+    known = alpha > UNSEEN * (np.iinfo(alpha.dtype).max // 255)
     if known.all() or not known.any():
         return colour
     height, width = known.shape
@@ -47,18 +48,21 @@ def _halved(colour: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarr
     small = np.zeros((rows, columns, channels), colour.dtype)
     some = np.zeros((rows, columns), bool)
     for top in range(0, height, _BAND):
-        band, seen = colour[top : top + _BAND], known[top : top + _BAND, :, None]
-        count = _of_squares(seen.astype(np.float32))
-        total = _of_squares(band * seen.astype(np.float32))
-        place = slice(top // 2, top // 2 + len(count))
-        small[place] = np.rint(total / np.maximum(count, 1))
-        some[place] = count[..., 0] > 0
+        seen = known[top : top + _BAND, :, None].astype(np.float32)
+        share = _of_squares(seen)
+        means = _of_squares(colour[top : top + _BAND] * seen)
+        place = slice(top // 2, top // 2 + len(share))
+        small[place] = np.rint(means / np.maximum(share, 0.25))
+        some[place] = share[..., 0] > 0
     return small, some
 
 
 def _of_squares(values: np.ndarray) -> np.ndarray:
-    """Sums over squares of 2 x 2; what an odd side lacks counts as 0."""
+    """Means of squares of 2 x 2; what an odd side lacks counts as 0."""
     height, width, channels = values.shape
-    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
-    pairs = even.reshape((height + 1) // 2, 2, (width + 1) // 2, 2, channels)
-    return np.asarray(pairs.sum(axis=(1, 3)))
+    even = cv2.copyMakeBorder(
+        values, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT, value=0
+    )
+    size = (width + 1) // 2, (height + 1) // 2
+    halved = cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+    return halved.reshape(*size[::-1], channels)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from deblurgan_tf.images.picture import FORMATS
 
 _NAMED = 3  # files that a line names
+
+
+class Seen(NamedTuple):
+    """A picture file that was read: see `Picture` for its format and notices."""
+
+    path: Path | str
+    format: str
+    notices: tuple[str, ...]
 
 
 def left_out(paths: Sequence[Path | str]) -> str | None:
@@ -28,6 +37,18 @@ def left_out(paths: Sequence[Path | str]) -> str | None:
         f"left out, because their names do not end as those of pictures do: {kinds} "
         f"({names}); convert or rename them to have them read"
     )
+
+
+def about(seen: Sequence[Seen], *, written: bool = False) -> Iterator[str]:
+    """A few lines about many files: what was missing, and names that do not fit.
+
+    written: results are written in the files' formats and under their names.
+    """
+    yield from alike((each.path, each.notices) for each in seen)
+    formats = ((each.path, each.format) for each in seen)
+    notice = otherwise_named(formats, len(seen), written=written)
+    if notice is not None:
+        yield notice
 
 
 def otherwise_named(

@@ -24,13 +24,14 @@ from deblurgan_tf.images import exif as tags
 # tifffile logs unusual tags; without a handler the lines go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-# Tags that say what a picture shows, not how it is stored: document, description,
-# make, model, page, software, date, artist, computer, rating, IPTC, copyright, camera
-# settings, GPS, and the five that Windows adds. XMP and layers are not kept, because
-# they repeat the orientation and the old pixels.
+# Tags that say what a picture shows and what its numbers mean, not how it is stored:
+# document, description, make, model, page, curve, software, date, artist, computer,
+# white point, primaries, rating, IPTC, copyright, camera settings, GPS, and the five
+# that Windows adds. XMP and layers are not kept, because they repeat the orientation
+# and the old pixels.
 _DESCRIPTIVE = frozenset(
-    (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 33723, 34665, 34853)
-) | set(range(40091, 40096))
+    (269, 270, 271, 272, 285, 301, 305, 306, 315, 316, 318, 319, 18246, 33432, 33723)
+) | {34665, 34853, *range(40091, 40096)}
 _ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}  # samples beside alpha
 _ASSOCIATED = 1  # colour stored multiplied by alpha

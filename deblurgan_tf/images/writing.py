@@ -128,9 +128,9 @@ def _options(picture: Picture) -> dict[str, Any]:
         options |= {"lossless": picture.lossless, "quality": 95, "exact": True}
     if picture.format in ("AVIF", "HEIF"):
         options["quality"] = 95
-        if not picture.grey:
-            # Each under its own name: AVIF's and HEIC's.
-            options |= {"subsampling": "4:4:4", "chroma": 444}
+        # Phones and cameras that write HEIC read no other chroma than their own, 4:2:0.
+        if picture.format == "AVIF" and not picture.grey:
+            options["subsampling"] = "4:4:4"
         if picture.exif is not None:
             # These formats turn the picture themselves. Pillow would take the tag out,
             # and spoil the texts beside it.

@@ -23,7 +23,7 @@ from deblurgan_tf.models.normalization import (
 from deblurgan_tf.models.precision import in_bfloat16
 from deblurgan_tf.models.receptive_field import receptive_radius
 from deblurgan_tf.models.unrolled import largest_kernel
-from deblurgan_tf.storage.resources import DEFAULT_MODEL
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 TILE = 1024
 """Pictures of more than TILE x TILE pixels are cut into tiles. A constant: the same
@@ -44,7 +44,7 @@ Forward = Callable[..., Any]
 
 
 def load(
-    name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+    name_or_path: str | os.PathLike[str] = AUTO_MODEL,
     *,
     precision: Precision = "float32",
     tta: bool = False,
@@ -53,7 +53,7 @@ def load(
     """Opens a model that restores pictures.
 
     Args:
-        name_or_path: the name of a shipped model ("photos", "plates",
+        name_or_path: "auto", the name of a shipped model ("photos", "plates",
             "plates_quick"), the folder of a training run, or a .keras file.
         precision: "bfloat16" is faster on processors that have it, and a little less
             exact.
@@ -74,7 +74,7 @@ def load(
 
     Examples:
         >>> import deblurgan_tf
-        >>> restorer = deblurgan_tf.load("photos")
+        >>> restorer = deblurgan_tf.load()
         >>> restored = restorer.restore(pixels)
     """
     model = model_files.open_model(model_files.find(name_or_path))

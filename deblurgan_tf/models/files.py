@@ -1,10 +1,8 @@
-"""Find a model by its name, run or file; open it without running code from it."""
+"""Open a model's file without running code from it; `find` gives the file."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,75 +10,15 @@ from typing import Any
 
 import keras
 
-from deblurgan_tf.errors import ModelError, did_you_mean
+from deblurgan_tf.errors import ModelError
 from deblurgan_tf.keras_settings import use_own_settings
 from deblurgan_tf.models.unrolled import count_levels, counterpart
-from deblurgan_tf.storage.regular import NO_FILE, is_special
-from deblurgan_tf.storage.resources import resource
+from deblurgan_tf.storage.model_names import check_shipped as check_shipped
+from deblurgan_tf.storage.model_names import find as find
+from deblurgan_tf.storage.model_names import shipped as shipped
 
 PICTURES = (None, None, None, 3)
 """The shape of a generator's input and output: any number, any height and width."""
-
-
-def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The .keras file of a shipped model's name, a run's folder or a file.
-
-    A bare name is a shipped model first, so that it means the same in every folder;
-    ./NAME is always a path.
-
-    Raises:
-        ModelError: there is nothing of that name, or a shipped model was changed.
-    """
-    text = os.fspath(name_or_path)
-    bare = os.path.basename(text) == text
-    if bare:
-        try:
-            path = resource("assets", "models", f"{text}.keras")
-        except FileNotFoundError:
-            pass
-        else:
-            check_shipped(path)
-            return path
-    path = Path(text)
-    if path.is_dir():
-        file = path / "generator.keras"
-        if not file.is_file():
-            raise ModelError(
-                f"{path}: has no generator.keras; a training writes it when it "
-                "validates for the first time. Give another run or a .keras file with "
-                "--model"
-            )
-        return file
-    if path.is_file():
-        return path
-    if is_special(path):
-        raise ModelError(f"model {text}: {NO_FILE}")
-    what = "is no shipped model, run or file" if bare else "does not exist"
-    raise ModelError(
-        f"model {text}: {what} (shipped are: {', '.join(shipped()) or 'none'})"
-        f"{did_you_mean(text, shipped()) or '.'} Train one with python -m "
-        "deblurgan_tf.train, and give the run's folder or a .keras file with --model"
-    )
-
-
-def check_shipped(path: Path) -> None:
-    """Raises ModelError for a shipped model that is not the one that was released."""
-    sums = (path.parent / "SHA256SUMS").read_text(encoding="ascii").split()
-    known = dict(zip(sums[1::2], sums[::2], strict=True))
-    if known.get(path.name) != hashlib.sha256(path.read_bytes()).hexdigest():
-        raise ModelError(
-            f"{path}: is damaged, or not the model of this release (its SHA-256 is not "
-            "that in SHA256SUMS); install the package again"
-        )
-
-
-def shipped() -> list[str]:
-    """The names of the models that travel with the package."""
-    try:
-        folder = resource("assets", "models")
-    except FileNotFoundError:
-        return []
-    return sorted(path.stem for path in folder.glob("*.keras"))
 
 
 def open_model(path: Path) -> keras.Model:

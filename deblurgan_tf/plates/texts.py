@@ -35,6 +35,14 @@ def plate_like(text: str) -> bool:
     )
 
 
+def means_something(text: str) -> bool:
+    """Whether a reading may be all of a plate: one letter of it says nothing.
+
+    Unlike `plate_like` it needs no digit: there are plates of letters alone.
+    """
+    return TEXT_LENGTH[0] <= len(text) <= TEXT_LENGTH[1]
+
+
 def _letters(text: str) -> str:
     """Letters, numbers, and the marks that belong to them."""
     return "".join(sign for sign in text if unicodedata.category(sign)[0] in "LNM")

@@ -40,6 +40,7 @@ SEVERITY: dict[str, Severity] = {
     "not sharp": "warning",
     "no kernel": "warning",  # where other pairs have one
     "no text": "warning",  # where other pictures have one
+    "other format": "warning",  # than its name says
 }
 """The kinds of problems and how bad they are."""
 
@@ -66,8 +67,9 @@ class Facts:
     """What is known about a picture file.
 
     label: its name in the report; name: its path below sharp/ or blurred/; error: why
-    it cannot be read. The rest is known for files that can be read, all but `size` for
-    sharp ones only: size: (height, width), pixels; digest: SHA-256 of the bytes; hash:
+    it cannot be read. The rest is known for files that can be read, all but `size` and
+    `format` for sharp ones only: size: (height, width), pixels; format: of the content,
+    as in `images.FORMATS`; digest: SHA-256 of the bytes; hash:
     `perceptual_hash`; edge_width: pixels, None without edges.
     """
 
@@ -75,6 +77,7 @@ class Facts:
     name: str
     error: str | None = None
     size: tuple[int, int] = (0, 0)
+    format: str = ""
     digest: bytes = b""
     hash: np.ndarray | None = None
     edge_width: float | None = None
@@ -104,15 +107,16 @@ def examine(data: DataSet, advance: Callable[[], object]) -> Part:
         label = data.label(path)
         try:
             content = images.contents(path)
-            pixels = images.decode_rgb(content, label)
+            picture = images.decode(content, label)
         except PictureError as error:
             return Facts(label, name, str(error).removeprefix(f"{label}: "))
+        pixels, kind = images.eight_bits(picture.pixels), picture.format
         size = pixels.shape[0], pixels.shape[1]
         if not is_sharp:
-            return Facts(label, name, None, size)
+            return Facts(label, name, None, size, kind)
         digest = hashlib.sha256(content).digest()
         found = perceptual_hash(pixels)
-        return Facts(label, name, None, size, digest, found, edge_width(pixels))
+        return Facts(label, name, None, size, kind, digest, found, edge_width(pixels))
 
     def all_of(files: dict[str, Path], is_sharp: bool) -> Iterator[Facts]:
         items = [(name, path, is_sharp) for name, path in files.items()]
@@ -133,6 +137,11 @@ def problems_within(part: Part, not_sharp: float = NOT_SHARP) -> list[Problem]:
         for facts in part.sharp + part.blurred
         if facts.error is not None
     ]
+    for facts in part.sharp + part.blurred:
+        ending = Path(facts.label).suffix.lower()
+        if facts.error is None and images.FORMATS.get(ending) != facts.format:
+            text = f"is a {facts.format}; it is read by its content"
+            found.append(Problem("other format", facts.label, text))
     for facts in part.readable():
         if facts.edge_width is not None and facts.edge_width > not_sharp:
             wide = f"its edges are {facts.edge_width:.1f} pixels wide"

@@ -141,6 +141,7 @@ class Packed(NamedTuple):
 
     name: str
     error: str | None = None
+    seen: tuple[images.Seen, ...] = ()  # its files; those that are packed already: none
 
 
 def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
@@ -171,10 +172,11 @@ def _pack_shard(path: Path, reasons: Path, shard: list[Source]) -> Iterator[Pack
         contextlib.closing(tf.io.TFRecordWriter(str(partial))) as writer,
     ):
         for source, record in zip(shard, side_by_side(_record, shard), strict=True):
-            error = record if isinstance(record, str) else None
-            if isinstance(record, bytes):
-                writer.write(record)
-            packed.append(Packed(source.name, error))
+            if isinstance(record, str):
+                packed.append(Packed(source.name, record))
+            else:
+                writer.write(record[0])
+                packed.append(Packed(source.name, None, record[1]))
             yield packed[-1]
     lines = [f"{x.name}\t{' '.join(x.error.split())}" for x in packed if x.error]
     with writing_to(path):
@@ -253,33 +255,34 @@ def _shard_path(folder: Path, name: str, part: Plan, number: int) -> Path:
     return folder / f"{name}-{part.split}.tfrecord-{count}"
 
 
-def _record(source: Source) -> bytes | str:
-    """A serialised tf.train.Example, or why the picture is left out."""
+def _record(source: Source) -> tuple[bytes, tuple[images.Seen, ...]] | str:
+    """A serialised tf.train.Example and its files, or why the picture is left out."""
     try:
         read = {key: _encoded(file) for key, file in source.files.items()}
     except PictureError as error:
         return str(error)
-    sizes = {size for _, size in read.values()}
+    sizes = {size for _, size, _ in read.values()}
     if len(sizes) > 1:
         return f"{source.name}: blurred and sharp differ in size"
     features = {
         key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
-        for key, (data, _) in read.items()
+        for key, (data, _, _) in read.items()
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString()
+    return example.SerializeToString(), tuple(seen for _, _, seen in read.values())
 
 
-def _encoded(file: Path) -> tuple[bytes, tuple[int, int]]:
-    """A picture's encoded bytes, and its (height, width).
+def _encoded(file: Path) -> tuple[bytes, tuple[int, int], images.Seen]:
+    """A picture's encoded bytes, its (height, width), and what is told of it.
 
-    These are the file's own bytes where TensorFlow reads its format, otherwise a PNG of
-    the same pixels. All pixels are decoded, so that no training meets a damaged file.
+    These are the file's own bytes where TensorFlow reads its format and nothing is
+    missing in the file, otherwise a PNG of the same pixels. All pixels are decoded, so
+    that no training meets a damaged file.
     """
     data = images.contents(file)
     picture = images.decode(data, str(file))
     height, width = picture.pixels.shape[:2]
-    if picture.format not in ("JPEG", "PNG"):
-        pixels = images.decode_rgb(data, str(file))  # without alpha, of 8 bits
+    if picture.format not in ("JPEG", "PNG") or picture.notices:
+        pixels = images.eight_bits(picture.pixels)  # without alpha
         data = images.encode(images.Picture(pixels, format="PNG"))
-    return data, (height, width)
+    return data, (height, width), images.Seen(file, picture.format, picture.notices)

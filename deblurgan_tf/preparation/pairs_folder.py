@@ -56,6 +56,7 @@ class Made(NamedTuple):
     error: str | None = None
     was_there: bool = False  # its pair existed already
     enlarged: bool = False  # it was narrower than the recipe's width
+    seen: images.Seen | None = None  # None where the picture cannot be read
 
 
 def named(jobs: Iterable[Job], pairs: Path) -> list[Sharp]:
@@ -144,11 +145,13 @@ def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[M
     def make(sharp: Sharp) -> Made:
         where = place(pairs, sharp.name)
         try:
-            picture = images.read_rgb(sharp.source)
+            read = images.read(sharp.source)
+            seen = images.Seen(sharp.source, read.format, read.notices)
+            picture = images.eight_bits(read.pixels)
             if where.complete():
                 before = images.read_rgb(where.sharp)
                 if np.array_equal(before, scaled_to(picture, recipe.width)):
-                    return Made(sharp, was_there=True)
+                    return Made(sharp, was_there=True, seen=seen)
                 raise DataError(
                     f"differs from {where.sharp}, which was made of it; delete "
                     f"{where.blurred} to make the pair again"
@@ -161,7 +164,7 @@ def make_all(sharps: Sequence[Sharp], pairs: Path, recipe: Recipe) -> Iterator[M
         except MemoryError:
             return Made(sharp, f"{sharp.source}: not enough memory; make it smaller")
         enlarged = recipe.width is not None and recipe.width > picture.shape[1]
-        return Made(sharp, enlarged=enlarged)
+        return Made(sharp, enlarged=enlarged, seen=seen)
 
     yield from side_by_side(make, sharps)
 

@@ -47,6 +47,7 @@ class Photo(NamedTuple):
     name: str
     cuts: list[Cut]
     error: str | None = None
+    seen: images.Seen | None = None  # None where the photo cannot be read
 
 
 def check_empty(output: Path) -> None:
@@ -119,8 +120,8 @@ def cut_photo(
     """
     name = name_of(job, output)
     try:
-        photo = images.read_rgb(job.source)
-        plates = cut_plates(photo, given, limits, read)
+        found = images.read(job.source)
+        plates = cut_plates(images.eight_bits(found.pixels), given, limits, read)
     except PictureError as error:
         return Photo(name, [], str(error))
     except UsageError as error:
@@ -138,7 +139,8 @@ def cut_photo(
             except OSError as error:
                 return Photo(name, cuts, f"{job.source}: {error}")
         cuts.append(Cut(name, plate._replace(pixels=plate.pixels[:0]), file))
-    return Photo(name, cuts)
+    seen = images.Seen(job.source, found.format, found.notices)
+    return Photo(name, cuts, seen=seen)
 
 
 def write_tables(output: Path, cuts: Sequence[Cut]) -> None:

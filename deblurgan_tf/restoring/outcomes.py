@@ -9,6 +9,9 @@ from typing import Any
 from deblurgan_tf.errors import UserError
 from deblurgan_tf.restoring.inputs import Job
 
+NO_PLATE = "no plate found"
+HARDLY_CHANGED = "hardly changed"
+
 
 @dataclass
 class Outcome:
@@ -16,9 +19,15 @@ class Outcome:
 
     job: Job
     status: str = "failed"
-    """"restored", "skipped" (its result was there before) or "failed"."""
+    """"restored", "unchanged", "skipped" (its result was there before) or "failed"."""
+    why: str | None = None
+    """Why it is unchanged, or what speaks against the result that is there."""
+    wrong: bool = False
+    """The result that is there is known to be another one than is asked for."""
+    model: str | None = None
+    """The name of the model that made the result."""
     size: tuple[int, int] | None = None
-    """Height and width of the upright picture, pixels."""
+    """Width and height of the upright picture, pixels."""
     format: str | None = None
     """The format of a picture by its content, as `images.FORMATS` names it."""
     notices: tuple[str, ...] = ()
@@ -38,6 +47,8 @@ class Outcome:
             "input": str(self.job.source),
             "output": None if self.status == "failed" else str(self.job.target),
             "status": self.status,
+            "why": self.why,
+            "model": self.model,
             "size": None if self.size is None else list(self.size),
             "seconds": round(self.seconds, 3),
             "error": self.error,
@@ -57,5 +68,5 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
         outcome.bug = "".join(traceback.format_exception(error))
     named = name in text or str(outcome.job.target) in text
     outcome.error = text if named else f"{name}: {text}"
-    outcome.status = "failed"
+    outcome.status, outcome.why = "failed", None
     return outcome

@@ -13,9 +13,17 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import VideoError
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.plates.texts import means_something
+from deblurgan_tf.restoring.change import hardly_changed
 from deblurgan_tf.restoring.inputs import Job
-from deblurgan_tf.restoring.outcomes import Outcome, failed
+from deblurgan_tf.restoring.outcomes import (
+    HARDLY_CHANGED,
+    NO_PLATE,
+    Outcome,
+    failed,
+)
 from deblurgan_tf.restoring.video import restore_video
+from deblurgan_tf.storage.atomic import copy_file
 from deblurgan_tf.storage.names import with_ending
 
 if TYPE_CHECKING:  # they import TensorFlow and the OCR's needs, which take seconds
@@ -40,17 +48,26 @@ class Restoration:
 
     def picture(
         self, pixels: np.ndarray, outcome: Outcome, on_part: Callable[[float], object]
-    ) -> np.ndarray:
-        """Restores uint8 or uint16 pixels (H, W, 3); to the same.
+    ) -> np.ndarray | None:
+        """Restores uint8 or uint16 pixels (H, W, 3); to the same, or None: no plate.
 
-        Adds tiles or plates to `outcome.extra`. on_part: called with the part that is
-        done, in [0, 1].
+        Adds tiles or plates to `outcome.extra`, and says in `outcome.why` why the
+        picture is unchanged. on_part: called with the part that is done, in [0, 1].
         """
         if not self.plates:
             plan = self.restorer.plan(*pixels.shape[:2])
             outcome.extra["tiles"] = plan.as_dict()
-            return self.restorer.restore(pixels, on_part)
+            restored = self.restorer.restore(pixels, on_part)
+            if hardly_changed(pixels, restored):
+                outcome.why = HARDLY_CHANGED
+            return restored
         restored, plates = self._plates(pixels)
+        if not plates:
+            outcome.extra["plates"] = []
+            outcome.why = NO_PLATE
+            return None
+        if all(hardly_changed(plate.before, plate.after) for plate in plates):
+            outcome.why = HARDLY_CHANGED
         crops = self._save_crops(outcome.job, plates)
         outcome.extra["plates"] = [
             {**_as_dict(plate), **files}
@@ -87,6 +104,9 @@ class Restoration:
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             report = restore_video(job.source, job.target, restore, on_frame)
+            if self.plates and not seen:
+                outcome.why = NO_PLATE
+                copy_file(job.source, job.target)  # not compressed anew for nothing
         except OSError as error:
             why = f"{job.target}: cannot be written ({error.strerror or error}); check "
             return failed(outcome, VideoError(f"{why}the folder and the disk"))
@@ -94,18 +114,21 @@ class Restoration:
             return failed(outcome, error)
         finally:
             outcome.seconds = time.perf_counter() - begun
-        outcome.status = "restored"
-        outcome.size = (report.size[1], report.size[0])
+        outcome.status = "restored" if outcome.why is None else "unchanged"
+        outcome.size = report.size
+        if outcome.why is None and report.left_out:
+            outcome.notices += (f"without its {', '.join(report.left_out)}",)
         outcome.extra = {
             "frames": report.frames,
             "broken_frames": list(report.broken),
             "codec": report.codec,
-            "left_out": list(report.left_out),
+            # Nothing, where the video is copied.
+            "left_out": list(report.left_out) if outcome.why is None else [],
         }
         if self.plates:
             outcome.extra["plates"] = seen
         else:
-            outcome.extra["tiles"] = self.restorer.plan(*outcome.size).as_dict()
+            outcome.extra["tiles"] = self.restorer.plan(*report.size[::-1]).as_dict()
         return outcome
 
     def _plates(self, pixels: np.ndarray) -> tuple[np.ndarray, list[RestoredPlate]]:
@@ -136,11 +159,16 @@ def _as_dict(plate: RestoredPlate) -> dict[str, Any]:
     if plate.text_before is not None:
         fields |= {
             "text_before": plate.text_before,
-            "confidence_before": _rounded(plate.confidence_before),
+            "confidence_before": _sure(plate.text_before, plate.confidence_before),
             "text_after": plate.text_after,
-            "confidence_after": _rounded(plate.confidence_after),
+            "confidence_after": _sure(plate.text_after, plate.confidence_after),
         }
     return fields
+
+
+def _sure(text: str | None, confidence: float | None) -> float | None:
+    """The confidence of a reading; None where the reading means nothing."""
+    return _rounded(confidence) if text and means_something(text) else None
 
 
 def _rounded(value: float | None) -> float | None:

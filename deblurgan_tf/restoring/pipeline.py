@@ -30,16 +30,18 @@ from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
+from deblurgan_tf.storage.atomic import copy_file
 
 PIXELS_IN_MEMORY = 40_000_000
 """Pixels of the pictures that are in memory at a time; see `Budget`."""
 WAITING = 3
 """Pictures that are decoded ahead, and that wait to be written, at most."""
 
-Restore = Callable[[np.ndarray, Outcome], np.ndarray]
+Restore = Callable[[np.ndarray, Outcome], np.ndarray | None]
 """(pixels (H, W, 3), outcome) -> restored pixels of the same shape and type.
 
-It may add fields to `outcome.extra`.
+None leaves the picture alone: its file is copied. It may say in `outcome.why` why the
+picture is unchanged, and add fields to `outcome.extra`.
 """
 
 
@@ -122,32 +124,41 @@ class Pipeline:
     ) -> Future[Outcome]:
         """Restores a picture now and hands it, or its failure, to an encoder."""
         picture, area, seconds = loaded
-        outcome.size, outcome.format = picture.pixels.shape[:2], picture.format
-        outcome.notices = picture.notices
+        outcome.size = (picture.pixels.shape[1], picture.pixels.shape[0])
+        outcome.format, outcome.notices = picture.format, picture.notices
         begun = time.perf_counter()
-        failure = None
+        failure, kept = None, False
         try:
-            picture = picture.with_pixels(restore(picture.pixels, outcome))
+            restored = restore(picture.pixels, outcome)
+            kept = restored is None
+            if restored is not None:
+                picture = picture.with_pixels(restored)
         except Exception as error:
             failure = error
         outcome.seconds = seconds + time.perf_counter() - begun
-        return self.encoder.submit(self._write, outcome, picture, area, failure)
+        result = failure or (None if kept else picture)
+        return self.encoder.submit(self._write, outcome, result, area)
 
     def _write(
         self,
         outcome: Outcome,
-        picture: images.Picture,
+        result: images.Picture | Exception | None,
         area: int,
-        failure: Exception | None,
     ) -> Outcome:
-        """Encodes and writes a picture, in an encoder's thread; frees its budget."""
+        """Encodes and writes a picture, in an encoder's thread; frees its budget.
+
+        result: None copies the input's file, an error becomes the outcome's.
+        """
         begun = time.perf_counter()
         target = outcome.job.target
         try:
-            if failure is not None:
-                raise failure  # an OSError, for example, of a plate's crop
+            if isinstance(result, Exception):
+                raise result  # an OSError, for example, of a plate's crop
             target.parent.mkdir(parents=True, exist_ok=True)
-            images.write(target, picture)
+            if result is None:
+                copy_file(outcome.job.source, target)
+            else:
+                images.write(target, result)
         except OSError as error:
             why = f"{target}: cannot be written ({error.strerror or error}); check the "
             return failed(outcome, PictureError(f"{why}folder and the disk"))
@@ -156,7 +167,7 @@ class Pipeline:
         finally:
             self.budget.give(area)
             outcome.seconds += time.perf_counter() - begun
-        outcome.status = "restored"
+        outcome.status = "restored" if outcome.why is None else "unchanged"
         return outcome
 
 

@@ -35,6 +35,7 @@ GROWTH = (0.06, 0.2)
 CONTEXT = 0.15
 # A model that estimates kernels finds better ones where it sees more.
 CONTEXT_FOR_KERNELS = 0.6
+CLOSE_UP = 0.8  # of the picture's area: a box that has more is all of the picture
 FEATHER = 0.12  # width of the soft edge, inside the box, over the box's shorter side
 
 
@@ -164,6 +165,10 @@ def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:
     """
     widths = work_widths(restorer.kernel)
     scale = work_scale(box, widths)
+    # A close-up without surroundings is read better if it is not enlarged; so a box
+    # around all of it does what restoring the picture does: experiments/model_choice.
+    if box.width * box.height >= CLOSE_UP * pixels.shape[0] * pixels.shape[1]:
+        scale = min(scale, 1.0)
     share = CONTEXT if restorer.kernel is None else CONTEXT_FOR_KERNELS
     room = share * max(widths[0], box.width * scale) / scale
     around = grow(box, room, room, *pixels.shape[:2])

@@ -9,48 +9,75 @@ from typing import Any
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import WorkFailed
-from deblurgan_tf.restoring.outcomes import Outcome
+from deblurgan_tf.restoring.outcomes import HARDLY_CHANGED, NO_PLATE, Outcome
 from deblurgan_tf.restoring.requests import Request
 from deblurgan_tf.storage.json_files import write_json
 
 
-def plate_lines(outcome: Outcome) -> Iterator[str]:
-    """A line for each plate of a restored picture, or one that says there is none."""
-    if outcome.job.is_video or "plates" not in outcome.extra:
-        return
-    found = outcome.extra["plates"]
-    if not found:
-        yield f"{outcome.job.source}: no plate found; --box x,y,w,h names the place"
-    for plate in found:
-        place = ",".join(map(str, plate["box"]))
-        text = ""
-        if "text_after" in plate:
-            text = (
-                f": read {plate['text_before'] or 'nothing'} "
-                f"({plate['confidence_before']:.2f}) before, "
-                f"{plate['text_after'] or 'nothing'} "
-                f"({plate['confidence_after']:.2f}) after"
-            )
-        yield f"{outcome.job.source}: plate at {place}{text}"
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """What is said of one input: its plates, and why it is unchanged."""
+    source = outcome.job.source
+    if not outcome.job.is_video:
+        for plate in outcome.extra.get("plates", ()):
+            place = ",".join(map(str, plate["box"]))
+            text = ""
+            if "text_after" in plate:
+                before, after = _reading(plate, "before"), _reading(plate, "after")
+                text = f": read {before} before, {after} after"
+            yield f"{source}: plate at {place}{text}"
+    if outcome.status == "unchanged" and outcome.why == NO_PLATE:
+        yield f"{source}: no plate found; --box x,y,w,h names the place"
+    if outcome.status == "unchanged" and outcome.why == HARDLY_CHANGED:
+        other = "photos" if outcome.model == "plates" else "plates"
+        yield (
+            f"{source}: nearly as it was: it is sharp, or its blur is none that "
+            f"{outcome.model} can undo; try --model {other}, or --box x,y,w,h around "
+            "the part that counts"
+        )
+
+
+def _reading(plate: dict[str, Any], when: str) -> str:
+    text, confidence = plate[f"text_{when}"], plate[f"confidence_{when}"]
+    if confidence is None:
+        return text or "nothing"
+    return f"{text} ({confidence:.2f})"
 
 
 def summary_lines(outcomes: list[Outcome], output: Path) -> Iterator[str]:
-    """How many inputs were restored, skipped and failed, after notices about files."""
-    yield from images.alike((each.job.source, each.notices) for each in outcomes)
-    formats = [
-        (each.job.source, each.format)
-        for each in outcomes
-        if each.format is not None and each.status != "failed"
+    """How many inputs have which status, after what is to know about the files."""
+    done = [each for each in outcomes if each.status in ("restored", "unchanged")]
+    seen = [
+        images.Seen(each.job.source, each.format, each.notices)
+        for each in done
+        if each.format is not None
     ]
-    notice = images.otherwise_named(formats, len(formats), written=True)
-    if notice is not None:
-        yield notice
+    yield from images.about(seen, written=True)
+    yield from images.alike(
+        (each.job.source, each.notices) for each in done if each.job.is_video
+    )
+    yield from _doubt_lines(outcomes)
     counts = Counter(outcome.status for outcome in outcomes)
-    words = ("restored", "skipped", "failed")
+    words = ("restored", "unchanged", "skipped", "failed")
     parts = ", ".join(f"{word} {counts[word]}" for word in words if counts[word])
     yield f"{parts}; results in {output}"
-    if counts["skipped"]:
+    if any(each.status == "skipped" and each.why is None for each in outcomes):
         yield "skipped inputs have a result already; --overwrite restores them again"
+
+
+def _doubt_lines(outcomes: list[Outcome]) -> Iterator[str]:
+    """What speaks against results that are there, a line for each doubt."""
+    doubts: dict[str, list[Path]] = {}
+    for outcome in outcomes:
+        if outcome.status == "skipped" and outcome.why is not None:
+            doubts.setdefault(outcome.why, []).append(outcome.job.target)
+    for doubt, targets in doubts.items():
+        if len(targets) == 1:
+            yield f"{targets[0]}: is there, but {doubt}; --overwrite makes it anew"
+        else:
+            yield (
+                f"{len(targets)} results are there, but {doubt}, {targets[0]} first; "
+                "--overwrite makes them anew"
+            )
 
 
 def write_report(request: Request, outcomes: list[Outcome]) -> None:

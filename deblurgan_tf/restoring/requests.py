@@ -14,25 +14,28 @@ from typing import Any
 from deblurgan_tf.errors import MissingExtra, UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
 from deblurgan_tf.restoring.inputs import Job, gather
+from deblurgan_tf.restoring.records import Recipe
 from deblurgan_tf.storage.installation import install_command
+from deblurgan_tf.storage.model_names import chosen, find, sha256
 from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.places import resolved
 from deblurgan_tf.storage.regular import NO_FILE, is_special
-from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
+from deblurgan_tf.storage.resources import AUTO_MODEL
 
 
 @dataclass(frozen=True)
 class Request:
     """The inputs, where their results go, and how they are restored.
 
-    model: a name or a path; empty for the default. options: what `restorer.load` takes
+    model: a name or a path. sha256: of its file. options: what `restorer.load` takes
     beside the model. plates: restore number plates alone: those in `boxes`, or all that
     are found. read: read them too. overwrite: restore again what has a result.
     """
 
     jobs: list[Job]
     output: Path
-    model: str = ""
+    model: str = AUTO_MODEL
+    sha256: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     plates: bool = False
     boxes: tuple[Box, ...] = ()
@@ -40,12 +43,19 @@ class Request:
     overwrite: bool = False
     report: Path | None = None
 
+    @property
+    def recipe(self) -> Recipe:
+        """What the results depend on beside their inputs."""
+        places = [list(box) for box in self.boxes]
+        options = {**self.options, "plates": self.plates, "boxes": places}
+        return Recipe(chosen(self.model), self.sha256, options)
+
 
 def checked_request(
     inputs: Sequence[str],
     output: Path,
     *,
-    model: str | None,
+    model: str,
     options: dict[str, Any],
     plates: bool,
     boxes: Sequence[str],
@@ -58,8 +68,8 @@ def checked_request(
     inputs: as `gather` takes them; "-" stands for the paths on standard input. boxes:
     texts "x,y,w,h".
 
-    Raises UsageError for what is wrong or does not go together, and MissingExtra where
-    plates cannot be found or read.
+    Raises UsageError for what is wrong or does not go together, MissingExtra where
+    plates cannot be found or read, and ModelError where there is no such model.
     """
     places = tuple(parse_box(text) for text in boxes)
     plates = plates or bool(places)
@@ -67,13 +77,15 @@ def checked_request(
         raise UsageError("--read reads number plates: add --plates or --box")
     if read or (plates and not places):
         check_ocr()
+    file = find(model)
     jobs = gather(inputs, output, _listed() if "-" in inputs else ())
     _check_writable(output, report)
     _check_apart(jobs, output, report, plates)
     return Request(
         jobs=jobs,
         output=output,
-        model=model or (PLATES_MODEL if plates else DEFAULT_MODEL),
+        model=model,
+        sha256=sha256(file),
         options=options,
         plates=plates,
         boxes=places,

@@ -14,6 +14,7 @@ from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
 from deblurgan_tf.errors import VideoError
+from deblurgan_tf.images.hidden import filled
 from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.video import aspect
 from deblurgan_tf.video.encoding import Encoder
@@ -191,14 +192,15 @@ class _Pass:
 
     def _restored(self, frame: VideoFrame) -> np.ndarray:
         upright = self.orientation.upright(self.colours.to_array(frame))
-        blurred = np.ascontiguousarray(upright[..., :3])
+        alpha = upright[..., 3] if self.colours.alpha else None
+        blurred = filled(np.ascontiguousarray(upright[..., :3]), alpha)
         restored = self.restore(blurred)
         if restored.shape != blurred.shape or restored.dtype != np.uint8:
             raise ValueError(
                 f"restore must return uint8 {blurred.shape}; it returned "
                 f"{restored.dtype} {restored.shape}"
             )
-        # The alpha channel stays as it was.
+        # The alpha channel stays as it was; hidden colours are those around them.
         whole = np.concatenate([restored, upright[..., 3:]], axis=2)
         return self.orientation.stored(whole)
 

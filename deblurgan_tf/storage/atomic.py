@@ -40,6 +40,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_atomically(path, lambda file: file.write_bytes(data))
 
 
+def copy_file(source: Path, path: Path) -> None:
+    """Copies the bytes of a file, see `write_atomically`."""
+    write_atomically(path, lambda file: shutil.copyfile(source, file))
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file of this text in UTF-8, see `write_atomically`.
 

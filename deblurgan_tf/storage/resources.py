@@ -3,10 +3,10 @@
 from importlib.resources import files
 from pathlib import Path
 
+AUTO_MODEL = "auto"
+"""The name that commands take for "choose a model", see `model_names.chosen`."""
 DEFAULT_MODEL = "photos"
 """The model that restores when none is named: assets/models/photos.keras."""
-PLATES_MODEL = "plates"
-"""The same when number plates alone are restored: assets/models/plates.keras."""
 
 
 def resource(*parts: str) -> Path:

@@ -28,18 +28,10 @@ def open_strategy(config: Config) -> tf.distribute.Strategy | None:
     Raises ConfigError where the devices or workers are not there, or cannot share the
     batch equally.
     """
-    name: str = config.train.strategy
-    if name == "auto":
-        name = _found()
+    name = strategy_name(config)
     if name == "one":
         return None
     if name == "multi_worker":
-        if len(_workers()) < 2:
-            raise ConfigError(
-                "train.strategy multi_worker: TF_CONFIG names no other worker; start "
-                'each worker with TF_CONFIG=\'{"cluster": {"worker": ["HOST:PORT", '
-                '...]}, "task": {"type": "worker", "index": N}}\', or use mirrored'
-            )
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         strategy = tf.distribute.MirroredStrategy()
@@ -57,8 +49,22 @@ def open_strategy(config: Config) -> tf.distribute.Strategy | None:
     return strategy
 
 
-def _found() -> str:
-    if len(_workers()) > 1:
+def strategy_name(config: Config) -> str:
+    """one, mirrored or multi_worker, where `train.strategy` is auto too.
+
+    Raises ConfigError for multi_worker where TF_CONFIG names no other worker.
+    """
+    name: str = config.train.strategy
+    several = name in ("auto", "multi_worker") and len(_workers()) > 1
+    if name == "multi_worker" and not several:
+        raise ConfigError(
+            "train.strategy multi_worker: TF_CONFIG names no other worker; start "
+            'each worker with TF_CONFIG=\'{"cluster": {"worker": ["HOST:PORT", '
+            '...]}, "task": {"type": "worker", "index": N}}\', or use mirrored'
+        )
+    if name != "auto":
+        return name
+    if several:
         return "multi_worker"
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one"
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import tensorflow as tf
+
 from deblurgan_tf import config as configs
 from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.cli.stopping import StopSignal
@@ -19,15 +21,17 @@ from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import open_source, training_batches
 from deblurgan_tf.devices import prepare_devices
-from deblurgan_tf.training import run_folder
+from deblurgan_tf.training import checkpoints, run_folder
 from deblurgan_tf.training.content import choose_content
 from deblurgan_tf.training.distribution import Workers, open_strategy
+from deblurgan_tf.training.learning_rate import lengthenings, write_lengthenings
 from deblurgan_tf.training.records import Records
 from deblurgan_tf.training.schedule import Schedule, total_steps
 from deblurgan_tf.training.start_from import start_from
 from deblurgan_tf.training.state import State, check_finite, new_state
 from deblurgan_tf.training.step import Batch, Losses, make_train_step
 from deblurgan_tf.training.validation import Validation
+from deblurgan_tf.training.writing import writing
 
 
 def train(config: Config, run: Path, arguments: list[str] | None = None) -> State:
@@ -36,10 +40,10 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
     Of several workers only the chief writes to the folder. `arguments` is the command
     that the folder notes; by default this process's.
 
-    Raises ConfigError, DataError, ModelError, WeightsUnavailable, RunError or
-    WorkFailed before the first step; WorkFailed when a loss becomes NaN or infinite or
-    another worker is gone; KeyboardInterrupt or SystemExit(143) after a stop by Ctrl-C
-    or SIGTERM, with a checkpoint.
+    Raises ConfigError, DataError, ModelError or RunError before the first step;
+    WorkFailed when a loss becomes NaN or infinite or another worker is gone, RunError
+    when the folder cannot be written any more; KeyboardInterrupt or SystemExit(143)
+    after a stop by Ctrl-C or SIGTERM, with a checkpoint.
     """
     prepare_devices()
     strategy = open_strategy(config)
@@ -54,16 +58,14 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         run_folder.check_same_pictures(run, names)
         schedule = Schedule(config.every, total_steps(config, source))
 
-        # Begin, or resume from the newest checkpoint.
-        state = new_state(config, strategy)
-        checkpoint = run_folder.latest_checkpoint(run)
-        best = run_folder.restore_checkpoint(checkpoint, state) if checkpoint else None
-        workers.check_same(f"{configs.dump(config)} {names} {int(state.step)}")
+        state, best = begin_or_resume(config, run, strategy)
+        lengthened = lengthenings(run, config, source, int(state.step))
+        workers.check_same(
+            f"{configs.dump(config)} {names} {int(state.step)} {lengthened}"
+        )
         if int(state.step) >= schedule.total:
             say(f"{run}: finished at step {int(state.step):,}; nothing to do")
             return state
-        if not checkpoint and config.train.start_from is not None:
-            start_from(config.train.start_from, state)
 
         # Set up what a step needs.
         with strategy.scope() if strategy else contextlib.nullcontext():
@@ -74,21 +76,41 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         how = degradation(config.blur, config.seed, data.color_jitter, data.margin)
         validation = Validation(source.validation, how, config.seed)
         train_step = make_train_step(
-            config, state, content.loss, how, schedule.total, strategy
+            config, state, content.loss, how, schedule.total, strategy, lengthened
         )
         batches = iter(training_batches(source, config, int(state.step), strategy))
 
         # The set-up succeeded: only now does the run get its config.
         records = None
         if workers.chief:
-            run_folder.cut_log(run, int(state.step))
-            run_folder.begin(run, config, names, arguments or sys.argv)
-            run_folder.write_content(run, content.weights, content.why)
-            records = Records(run, config, state, schedule.total, validation, best)
+            with writing(run):
+                run_folder.cut_log(run, int(state.step))
+                write_lengthenings(run, lengthened)
+                run_folder.begin(run, config, names, arguments or sys.argv)
+                run_folder.write_content(run, content.weights, content.why)
+            records = Records(
+                run, config, state, schedule.total, validation, best, source.size
+            )
         with workers:
             run_steps(schedule, state, train_step, batches, workers, records)
             workers.wait()
     return state
+
+
+def begin_or_resume(
+    config: Config, run: Path, strategy: tf.distribute.Strategy | None
+) -> tuple[State, dict[str, float] | None]:
+    """The state of the newest checkpoint, or a new one; and the best validation so far.
+
+    Raises RunError for a checkpoint, and ModelError for a start, that cannot be used.
+    """
+    state = new_state(config, strategy)
+    checkpoint = checkpoints.latest(run)
+    if checkpoint:
+        return state, checkpoints.restore(checkpoint, state)
+    if config.train.start_from is not None:
+        start_from(config.train.start_from, state)
+    return state, None
 
 
 def run_steps(

@@ -1,4 +1,4 @@
-"""The paper's figures: loss curves, and blurred | restored | sharp over the training.
+"""A run's pictures: its curves, and blurred | restored | sharp over the training.
 
 All of them are drawn from the files of a run (log.jsonl, samples/*.npz), never from
 the training itself: `redraw(RUN)` draws them again.
@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.training import curves
 from deblurgan_tf.training.run_folder import read_log
 from deblurgan_tf.training.validation import Triplet
 
 COLUMNS = 6  # steps on the page over time
-LOSSES = ("content", "adversarial", "critic", "penalty")
+COLUMN = 4.8  # width of a picture beside the curves, inches
+SMALL_COLUMN = 3.2  # the same on the page over time
 DPI = 100
 
 
@@ -42,8 +45,8 @@ def redraw(run: Path) -> list[Path]:
     records = read_log(run)
     paths = []
     if any("generator" in record for record in records):
-        figure = Figure((10, 8), dpi=DPI, layout="constrained")
-        _draw_curves(figure, records)
+        figure = Figure((14, 10), dpi=DPI, layout=_layout())
+        curves.draw_all(figure, records)
         paths.append(_save(figure, run / "loss.png"))
     stored = sorted((run / "samples").glob("step-*.npz"))
     if stored:
@@ -59,23 +62,22 @@ def samples_figure(
     records: lines of the log up to `step`.
     """
     height, width = triplets[0].sharp.shape[:2]
-    column = 2.6
-    row = column * height / width
+    beside = 9.2
     figure = Figure(
-        (3 * column + 6.5, max(len(triplets) * row, 6.0) + 0.6),
+        (3 * COLUMN + beside, max(len(triplets) * COLUMN * height / width, 7.0) + 0.7),
         dpi=DPI,
-        layout="constrained",
+        layout=_layout(),
     )
-    ratios = (3 * column, 6.5)
+    ratios = (3 * COLUMN, beside)
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=ratios)[0]
     axes = left.subplots(len(triplets), 3, squeeze=False)
     for line, triplet in zip(axes, triplets, strict=True):
         for axis, picture in zip(line, triplet, strict=True):
             _show(axis, picture)
     for axis, title in zip(axes[0], ("blurred", "restored", "sharp"), strict=True):
-        axis.set_title(title)
-    left.suptitle(f"step {step:,}")
-    _draw_curves(right, records)
+        axis.set_title(title, fontsize=14)
+    left.suptitle(f"step {step:,}", fontsize=16)
+    curves.draw_beside(right, records)
     return figure
 
 
@@ -93,9 +95,11 @@ def progress_figure(stored: list[Path]) -> Figure:
             pages.append(dict(arrays))
     rows = sum(key.startswith("sharp_") for key in pages[0])
     height, width = pages[0]["sharp_0"].shape[:2]
-    column = 2.6
-    size = (column * (len(pages) + 2), rows * column * height / width + 0.6)
-    figure = Figure(size, dpi=DPI, layout="constrained")
+    size = (
+        SMALL_COLUMN * (len(pages) + 2),
+        rows * SMALL_COLUMN * height / width + 0.6,
+    )
+    figure = Figure(size, dpi=DPI, layout=_layout())
     axes = figure.subplots(rows, len(pages) + 2, squeeze=False)
     for number, line in enumerate(axes):
         _show(line[0], pages[0][f"blurred_{number}"])
@@ -105,42 +109,17 @@ def progress_figure(stored: list[Path]) -> Figure:
     steps = [int(path.stem.removeprefix("step-")) for path in chosen]
     titles = ["blurred", *(f"step {step:,}" for step in steps), "sharp"]
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title)
+        axis.set_title(title, fontsize=14)
     return figure
 
 
-def _draw_curves(figure: Any, records: list[dict[str, Any]]) -> None:
-    """The losses (the paper's figures 4 to 7) and the validation, from the log."""
-    logged = [record for record in records if "generator" in record]
-    measured = [record for record in records if "psnr" in record]
-    names = [name for name in LOSSES if any(name in record for record in logged)]
-    rows = len(names) + bool(measured)
-    if rows == 0:
-        return  # the first samples may be older than the first line of the log
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
-    axes = axes[:, 0]
-    for axis, name in zip(axes, names, strict=False):
-        steps = [record["step"] for record in logged]
-        axis.plot(steps, [record[name] for record in logged], linewidth=1)
-        axis.set_ylabel(name)
-    if names and all(record["content"] > 0 for record in logged):
-        axes[0].set_yscale("log")
-    if measured:
-        steps = [record["step"] for record in measured]
-        blurred = measured[-1]["psnr_blurred"]
-        axes[-1].plot(
-            steps, [x["psnr"] for x in measured], marker=".", label="restored"
-        )
-        axes[-1].axhline(blurred, color="gray", linestyle="--", label="blurred")
-        axes[-1].set_ylabel("validation PSNR, dB")
-        axes[-1].legend(loc="lower right")
-    axes[-1].set_xlabel("step")
-    for axis in axes:
-        axis.grid(alpha=0.3)
+def _layout() -> ConstrainedLayoutEngine:
+    return ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
 
 
 def _show(axis: Any, picture: np.ndarray) -> None:
-    axis.imshow(picture, interpolation="nearest")
+    # Single pixels of a small picture are seen; a large one is averaged.
+    axis.imshow(picture, interpolation="nearest" if picture.shape[1] < 480 else "auto")
     axis.set_axis_off()
 
 

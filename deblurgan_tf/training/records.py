@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import TrainingBar
 from deblurgan_tf.cli.terminal import console
 from deblurgan_tf.config import Config
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.storage.atomic import write_atomically
-from deblurgan_tf.training import plots, run_folder
+from deblurgan_tf.training import checkpoints, plots, run_folder
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.validation import Validation
+from deblurgan_tf.training.writing import writing
 
 SAMPLES = 4  # validation pictures that are drawn
 
@@ -33,14 +36,23 @@ class Records:
         total: int,
         validation: Validation,
         best: dict[str, float] | None,
+        size: int | None = None,
     ) -> None:
-        """`best` is the best validation so far: its step and its mean values."""
+        """`best` is the best validation so far: its step and its mean values.
+
+        size: how many pictures an epoch has; None where the data are endless.
+        """
         self.run = run
         self.state = state
         self.validation = validation
         self.best = best
+        self.epoch_steps = None if size is None else size / config.data.batch
         self.bar = TrainingBar(console, int(state.step), total, config.data.batch)
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+        # TensorBoard shows Markdown, in which four spaces begin a block of code.
+        text = textwrap.indent(configs.dump(config), "    ")
+        with writing(run / "tensorboard"), self.writer.as_default(step=int(state.step)):
+            tf.summary.text("config", text)
         self.restore = Restorer(state.average).restore
         # The sums hold the losses of all steps after the last line of the log.
         lines = [x["step"] for x in run_folder.read_log(run) if "generator" in x]
@@ -52,7 +64,8 @@ class Records:
 
     def __exit__(self, *error: object) -> None:
         self.bar.__exit__(*error)
-        self.writer.close()
+        with writing(self.run / "tensorboard"):
+            self.writer.close()
 
     def log(self, step: int) -> None:
         """Writes the mean losses of the steps since the last line of the log."""
@@ -86,19 +99,21 @@ class Records:
         if not self.validation.items:
             return
         triplets = list(self.validation.triplets(self.restore, SAMPLES))
-        plots.save_samples(self.run, step, triplets)
-        with self.writer.as_default(step=step):
+        with writing(self.run / "samples"):
+            plots.save_samples(self.run, step, triplets)
+        with writing(self.run / "tensorboard"), self.writer.as_default(step=step):
             for number, triplet in enumerate(triplets):
                 strip = np.concatenate(triplet, axis=1)
-                tf.summary.image(f"sample {number}", strip[None])
+                tf.summary.image(f"samples/{number}", strip[None])
 
     def draw_figures(self) -> None:
         """Draws loss.png and progress.png from what the run has stored."""
-        plots.redraw(self.run)
+        with writing(self.run):
+            plots.redraw(self.run)
 
     def save_checkpoint(self) -> None:
         """Writes the state, from which the training can resume."""
-        run_folder.save_checkpoint(self.run, self.state, self.best)
+        checkpoints.save(self.run, self.state, self.best)
 
     def advance(self, step: int) -> None:
         """Shows that a step is done."""
@@ -106,13 +121,25 @@ class Records:
 
     def _append(self, step: int, record: dict[str, float]) -> None:
         """Adds a line to log.jsonl, and the same numbers to TensorBoard's log."""
-        run_folder.append_log(self.run, {"step": step, **record})
-        with self.writer.as_default(step=step):
+        place: dict[str, float] = {"step": step}
+        if self.epoch_steps is not None:
+            place["epoch"] = step / self.epoch_steps
+        run_folder.append_log(self.run, place | record)
+        with writing(self.run / "tensorboard"), self.writer.as_default(step=step):
             for name, value in record.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(f"{_group(name)}/{name}", value)
 
     def _save_generator(self) -> None:
-        write_atomically(self.run / "generator.keras", self.state.average.save)
+        path = self.run / "generator.keras"
+        with writing(path):
+            write_atomically(path, self.state.average.save)
+
+
+def _group(name: str) -> str:
+    """What TensorBoard shows together with a number of the log."""
+    if name == "learning_rate":
+        return "training"
+    return "validation" if name.startswith(("psnr", "ssim")) else "loss"
 
 
 def _in_words(step: int, measured: dict[str, float]) -> str:

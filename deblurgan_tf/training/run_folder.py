@@ -1,7 +1,8 @@
 """A run's folder: all that describes a training and all that it needs to resume.
 
 RUN/config.yaml, pictures.txt, checked.jsonl, command.txt, content.yaml, log.jsonl,
-checkpoints/, samples/, tensorboard/, loss.png, progress.png, generator.keras.
+lengthened.jsonl, checkpoints/, samples/, tensorboard/, loss.png, progress.png,
+generator.keras.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import platform
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,13 +29,11 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS, write_atomically, write_text
+from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_text
 from deblurgan_tf.storage.json_lines import read_lines
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
-from deblurgan_tf.training.state import State
-
-KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
+from deblurgan_tf.training.writing import writing
 
 
 @contextlib.contextmanager
@@ -43,20 +43,34 @@ def locked(run: Path) -> Iterator[None]:
     The lock ends with the process, however it ends. Raises RunError where another
     process holds it, and where the folder cannot be made or written.
     """
+    _check_path(run)
+    with _open_lock(run) as file:
+        _lock(run, file)
+        yield
+
+
+def check_writable(run: Path) -> None:
+    """Raises what `locked` would raise; leaves nothing behind."""
+    _check_path(run)
+    # The nearest of the folders above it that is there.
+    place = next(path for path in (run, *run.absolute().parents) if path.exists())
+    try:
+        # Rights alone do not tell: root has all of them on a disk that is read-only.
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+            pass
+    except OSError as error:
+        raise _not_writable(run, error.strerror, place) from None
+    if (run / ".lock").exists():
+        with _open_lock(run) as file:
+            _lock(run, file)
+
+
+def _check_path(run: Path) -> None:
     if set(str(run)) & set("*?[]\\"):
         raise RunError(
             f"{run}: the path of a run may have none of * ? [ ] \\ in it, because "
             "TensorFlow finds no checkpoint there; choose another folder with --run"
         )
-    with _open_lock(run) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{run}: another process is training in this folder; wait for it, or "
-                "name another folder with --run"
-            ) from None
-        yield
 
 
 def _open_lock(run: Path) -> TextIO:
@@ -64,9 +78,23 @@ def _open_lock(run: Path) -> TextIO:
         run.mkdir(parents=True, exist_ok=True)
         return open(run / ".lock", "a")
     except OSError as error:
+        raise _not_writable(run, error.strerror, error.filename) from None
+
+
+def _not_writable(run: Path, reason: str | None, place: object) -> RunError:
+    return RunError(
+        f"{run}: cannot be written ({reason}: {place}); choose another folder with "
+        "--run"
+    )
+
+
+def _lock(run: Path, file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise RunError(
-            f"{run}: cannot be written ({error.strerror}: {error.filename}); choose "
-            "another folder with --run"
+            f"{run}: another process is training in this folder; wait for it, or "
+            "name another folder with --run"
         ) from None
 
 
@@ -219,8 +247,10 @@ def write_content(run: Path, used: dict[str, float], why: str) -> None:
 
 def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
-    with open(run / "log.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(record, allow_nan=False) + "\n")
+    line = json.dumps(record, allow_nan=False) + "\n"
+    path = run / "log.jsonl"
+    with writing(path), open(path, "a", encoding="utf-8") as file:
+        file.write(line)
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -233,62 +263,3 @@ def cut_log(run: Path, step: int) -> None:
     kept = [record for record in read_log(run) if record["step"] <= step]
     text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
     write_text(run / "log.jsonl", text)
-
-
-# Checkpoints: a folder each, which gets its name only when it is whole.
-
-
-def save_checkpoint(run: Path, state: State, best: dict[str, float] | None) -> Path:
-    """Writes the state and the best validation so far; keeps the newest two."""
-    folder = run / "checkpoints"
-    folder.mkdir(exist_ok=True)
-    step = int(state.step)
-    path = folder / f"step-{step:08d}"
-
-    def write(partial: Path) -> None:
-        partial.mkdir()
-        state.checkpoint().write(str(partial / "state"))
-        (partial / "state.json").write_text(json.dumps({"step": step, "best": best}))
-        if path.exists():
-            shutil.rmtree(path)
-
-    write_atomically(path, write)
-    for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
-        shutil.rmtree(old)
-    return path
-
-
-def latest_checkpoint(run: Path) -> Path | None:
-    """The newest whole checkpoint; None where there is none."""
-    return max((run / "checkpoints").glob("step-*"), default=None)
-
-
-def checkpoint_step(path: Path) -> int:
-    """The step after which a checkpoint was written."""
-    return int(path.name.removeprefix("step-"))
-
-
-def restore_checkpoint(path: Path, state: State) -> dict[str, float] | None:
-    """Fills the state, every variable of it, and returns the best validation so far.
-
-    Raises RunError if the checkpoint is damaged or belongs to other models.
-    """
-    checkpoint = state.checkpoint()
-    try:
-        best = json.loads((path / "state.json").read_text())["best"]
-        checkpoint.read(str(path / "state")).assert_consumed()
-    # TensorFlow's reader and Keras's loading raise errors of many kinds.
-    except (
-        tf.errors.OpError,
-        AssertionError,
-        LookupError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        raise RunError(
-            f"{path}: cannot be restored ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Remove this folder to resume from the "
-            "checkpoint before it"
-        ) from error
-    return best

@@ -9,7 +9,7 @@ ends with the same weights as one that was never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -27,6 +27,7 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.images import to_float
 from deblurgan_tf.models.layers import dropout_seeds
 from deblurgan_tf.models.unrolled_losses import TrainingForward, training_forward
+from deblurgan_tf.training.learning_rate import Lengthening, learning_rate
 from deblurgan_tf.training.losses import (
     ADVERSARIAL,
     Adversarial,
@@ -59,6 +60,7 @@ class Recipe(NamedTuple):
     forward: TrainingForward
     opponent: Opponent | None
     strategy: tf.distribute.Strategy | None
+    lengthened: Sequence[Lengthening]
 
 
 def make_train_step(
@@ -68,6 +70,7 @@ def make_train_step(
     degradation: Degradation | None,
     total_steps: int,
     strategy: tf.distribute.Strategy | None = None,
+    lengthened: Sequence[Lengthening] = (),
 ) -> Callable[[Batch], Losses]:
     """The compiled step: takes a batch, changes the state, returns the losses.
 
@@ -75,14 +78,16 @@ def make_train_step(
     False, the sample is blurred here; and `position`, int64 (N,): the number of each
     sample in the whole training. With a strategy, each replica gets its own share as a
     batch, all of one size, and the gradient is the mean of the replicas' gradients.
-    degradation: None where all samples are paired.
+    degradation: None where all samples are paired. lengthened: see `learning_rate`.
     """
     opponent = None
     if state.critic is not None and state.critic_optimizer is not None:
         losses = ADVERSARIAL[config.loss.adversarial]
         opponent = Opponent(state.critic, state.critic_optimizer, losses)
     forward = training_forward(state.generator)
-    recipe = Recipe(config, degradation, content, forward, opponent, strategy)
+    recipe = Recipe(
+        config, degradation, content, forward, opponent, strategy, lengthened
+    )
 
     @tf.function
     def train_step(batch: Batch) -> Losses:
@@ -98,17 +103,10 @@ def make_train_step(
 
 def set_learning_rate(recipe: Recipe, state: State, total_steps: int) -> None:
     """Gives both optimisers the learning rate of this step."""
-    rate = learning_rate(recipe.config, state.step, total_steps)
+    rate = learning_rate(recipe.config, state.step, total_steps, recipe.lengthened)
     state.generator_optimizer.learning_rate.assign(rate)
     if recipe.opponent:
         recipe.opponent.optimizer.learning_rate.assign(rate)
-
-
-def learning_rate(config: Config, step: tf.Tensor, total: int) -> tf.Tensor:
-    """The rate of a step counted from 0: constant, then linear, 0 after the last."""
-    start = config.train.decay_from * total
-    left = (total - tf.cast(step, tf.float32)) / max(total - start, 1.0)
-    return config.train.learning_rate * tf.clip_by_value(left, 0.0, 1.0)
 
 
 def on_each_replica(recipe: Recipe, state: State, batch: Batch) -> Losses:

@@ -67,10 +67,10 @@ def _download(network: keras.Model) -> None:
     except Exception as error:
         raise WeightsUnavailable(
             "the perceptual loss needs VGG19's ImageNet weights, and they could not be "
-            f"downloaded ({error}). Ways out: run once with a network (Keras keeps "
-            "them in ~/.keras/models); or name a file of them with "
-            "--set loss.vgg19_weights=FILE (.npz or Keras's .h5); or train on another "
-            "content loss, for example --set 'loss.content={charbonnier: 50.0}'"
+            f"downloaded ({error}). Two ways out. Give it the weights: run once with "
+            "a network (Keras keeps them in ~/.keras/models), or name a file of them: "
+            "--set loss.vgg19_weights=FILE (.npz or Keras's .h5). Or train on another "
+            "loss than this one: --set 'loss.if_unavailable={charbonnier: 50.0}'"
         ) from error
     for layer in _layers(network):
         layer.set_weights(whole.get_layer(layer.name).get_weights())

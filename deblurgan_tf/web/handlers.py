@@ -17,9 +17,9 @@ import numpy as np
 from deblurgan_tf import images
 from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.plates.boxes import Box
+from deblurgan_tf.restoring.change import hardly_changed
 from deblurgan_tf.restoring.plates import RestoredPlate, Restorer, restore_plates
 from deblurgan_tf.storage.names import with_ending
-from deblurgan_tf.storage.resources import DEFAULT_MODEL, PLATES_MODEL
 from deblurgan_tf.web import own_blur, pictures, plate_places
 from deblurgan_tf.web.models import Models
 from deblurgan_tf.web.samples import Sample
@@ -28,6 +28,10 @@ from deblurgan_tf.web.visits import Visit, Visits
 Advance = Callable[[float, str], object]
 """Is called with the finished share, in [0, 1], and what is being done."""
 NO_PICTURE = "Drop a picture first, or choose a sample."
+NEARLY = (
+    "It is nearly as it was: it is sharp, or its blur is none that this model can "
+    "undo. Another model may do more, or the tab Plates for a part of it."
+)
 NO_PLATE = (
     "No plate was found. Tap two opposite corners of the plate in the picture, or "
     "write its place as x,y,w,h."
@@ -44,7 +48,7 @@ class Answer:
 
     pair: the pictures that the slider compares, left and right. handed_out: the file
     to download. crops: pictures with their captions. text: the new contents of the box
-    for places.
+    for places. options: the places for the command line.
     """
 
     message: str = ""
@@ -54,6 +58,7 @@ class Answer:
     handed_out: Path | None = None
     crops: list[tuple[Path, str]] = field(default_factory=list)
     text: str = ""
+    options: str = ""
 
 
 class _Stopping:
@@ -88,7 +93,7 @@ class Handlers:
             visit = self.visits.open(key)
             files = {sample.path.name: sample.path.read_bytes()}
             (path,) = visit.save("picture", files)
-            visit.picture, visit.corner = path, None
+            visit.picture, visit.model, visit.corner = path, sample.model, None
             self._look(visit, path, answer)
         return answer
 
@@ -98,12 +103,15 @@ class Handlers:
             visit = self.visits.open(key)
             if visit.picture is None:
                 return answer
+            model = self.models.chosen(model, visit.model)
             picture = _opened(visit, visit.picture)
             pixels = self._restored(visit, model, picture.pixels, advance)
             answer.pair = self._pair(visit, "restored", picture, pixels)
             answer.handed_out = self._hand_out(visit, "restored", picture, pixels)
             name = pictures.described(picture, visit.picture.name)
             answer.message = f"{name}. Restored by {model}."
+            if hardly_changed(picture.pixels, pixels):
+                answer.message += f" {NEARLY}"
         return answer
 
     def tap(self, key: str, point: tuple[int, int], text: str) -> Answer:
@@ -119,6 +127,7 @@ class Handlers:
                 "Tap the opposite corner." if visit.corner else "Press Restore plates."
             )
             answer.picture = self._marked(visit, picture, answer.text)
+            answer.options = plate_places.options(answer.text)
         return answer
 
     def mark(self, key: str, text: str) -> Answer:
@@ -127,6 +136,7 @@ class Handlers:
             visit, picture = self._picture(key)
             visit.corner = None
             answer.picture = self._marked(visit, picture, text)
+            answer.options = plate_places.options(text)
         return answer
 
     def plates(self, key: str, model: str, text: str, advance: Advance) -> Answer:
@@ -134,12 +144,12 @@ class Handlers:
         with _answering(Answer(text=text)) as answer:
             visit, picture = self._picture(key)
             answer.picture = self._marked(visit, picture, text)
+            answer.options = plate_places.options(text)
             boxes, ocr = plate_places.boxes_in(text), plate_places.has_ocr()
             if not boxes and not ocr:
                 raise UsageError(f"{NO_OCR} Without it, name the plate's place.")
             advance(0.0, "looking for plates" if not boxes else "restoring")
-            # As in predict, plates have a default model of their own.
-            model = PLATES_MODEL if model == DEFAULT_MODEL else model
+            model = self.models.chosen(model, visit.model)
             restorer = self.models.restorer(model)
             result = restore_plates(
                 _Stopping(restorer, visit), picture.pixels, boxes or None, read=ocr
@@ -149,6 +159,7 @@ class Handlers:
                 raise UsageError(NO_PLATE)
             found = [plate.box for plate in result.plates]
             answer.picture = self._show(visit, picture, result.pixels, found)
+            answer.options = plate_places.options_of(found)
             answer.crops = self._crops(visit, picture, result.plates)
             answer.handed_out = self._hand_out(visit, "plates", picture, result.pixels)
             count = len(found)
@@ -172,9 +183,11 @@ class Handlers:
             sharp = own_blur.fitted(pictures.eight_bits(picture.pixels))
             advance(0.0, "blurring")
             blurred = own_blur.blurred(sharp, own_blur.make_kernel(settings), settings)
+            model = self.models.chosen(model, visit.model)
             restored = self._restored(visit, model, blurred, advance)
             advance(1.0, "comparing")
-            answer.message = own_blur.scores(blurred, restored, sharp)
+            scores = own_blur.scores(blurred, restored, sharp)
+            answer.message = f"{scores} Restored by {model}."
             if sharp.shape != picture.pixels.shape:
                 height, width = sharp.shape[:2]
                 answer.message += (

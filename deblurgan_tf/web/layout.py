@@ -11,6 +11,7 @@ from deblurgan_tf.web import style
 from deblurgan_tf.web.handlers import Answer, Handlers
 from deblurgan_tf.web.parts import (
     PROGRESS,
+    into_view,
     message_line,
     path_or_none,
     result_of,
@@ -21,7 +22,6 @@ from deblurgan_tf.web.samples import Sample, samples
 from deblurgan_tf.web.tabs import BlurTab, PlatesTab, RestoreTab
 
 QUEUE = 40  # requests that may wait; further visitors are told that the page is busy
-TO_TOP = "() => { window.scrollTo({top: 0, behavior: 'smooth'}); }"
 ONE_BY_ONE: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Work with a model is done one after another, in the order of arrival: two at a time
 would take twice the memory and no less time."""
@@ -37,8 +37,8 @@ def build(handlers: Handlers) -> gr.Blocks:
         gr.Markdown(style.WARNING)
         with gr.Row(elem_classes="beside"):
             with gr.Column(scale=1, min_width=280):
-                choice = Choice(handlers.models.names, gallery)
-            with gr.Column(scale=2, min_width=320), gr.Tabs():
+                choice = Choice(handlers.models.choices, gallery)
+            with gr.Column(scale=2, min_width=320), gr.Tabs(elem_id="results"):
                 with gr.Tab("Restore"):
                     whole = RestoreTab()
                 with gr.Tab("Plates"):
@@ -63,7 +63,7 @@ def build(handlers: Handlers) -> gr.Blocks:
 class Choice:
     """The column in which a visitor chooses a picture and a model."""
 
-    def __init__(self, models: list[str], gallery: list[Sample]) -> None:
+    def __init__(self, models: list[tuple[str, str]], gallery: list[Sample]) -> None:
         self.gallery = gallery
         self.drop = gr.File(
             label="A blurred picture",
@@ -72,7 +72,8 @@ class Choice:
             elem_id="drop",
         )
         self.message = message_line("message")
-        self.model = gr.Dropdown(models, value=models[0], label="Model")
+        _, first = models[0]
+        self.model = gr.Dropdown(models, value=first, label="Model", elem_id="model")
         gr.Markdown("Or try a sample:")
         self.samples = gr.Gallery(
             [(str(sample.path), sample.caption) for sample in gallery],
@@ -132,11 +133,13 @@ class Choice:
         tabs = list(emptied(Answer()))
         # Not preprocessed: Gradio would refuse by the name's ending, with a message of
         # its own, and leave an empty file behind.
-        self.drop.upload(
+        taken = self.drop.upload(
             take, self.drop, tabs, preprocess=False, show_progress="hidden"
-        ).then(**again)
-        self.samples.select(take_sample, None, tabs, show_progress="hidden").then(
-            **again
         )
-        self.samples.select(None, js=TO_TOP)
+        chosen = self.samples.select(take_sample, None, tabs, show_progress="hidden")
+        shown = into_view("message", "results")
+        for begun in (taken, chosen):
+            begun.then(None, js=shown)  # where the progress is seen
+            begun.then(**again)
+        self.model.change(None, js=shown)
         self.model.change(**again)

@@ -11,6 +11,8 @@ import gradio as gr
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.web.handlers import Answer
 
+NARROW = 640
+"""Pixels: the width of a page up to which the columns stand one below the other."""
 # Gradio sees it as a default value, and gives each call one of its own.
 PROGRESS = gr.Progress()
 
@@ -31,6 +33,22 @@ def pair_slider(name: str) -> gr.ImageSlider:
         buttons=["fullscreen"],
         elem_id=name,
     )
+
+
+def into_view(message: str, result: str) -> str:
+    """JavaScript that shows a result: on a phone it lies below what was tapped.
+
+    message: the id of the line that says what was done. Where that is a failure, there
+    is no result, and the line is shown. result: the id of what the result is shown in.
+    """
+    return f"""() => {{
+      const message = document.getElementById("{message}");
+      const failed = message.querySelector(".failed");
+      const target = failed ? message : document.getElementById("{result}");
+      // On a wide page both columns are seen: it moves only where it must.
+      const block = window.innerWidth <= {NARROW} ? "start" : "nearest";
+      target.scrollIntoView({{behavior: "smooth", block}});
+    }}"""
 
 
 def visit_key(request: gr.Request) -> str:

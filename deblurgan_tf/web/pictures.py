@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import UsageError
+from deblurgan_tf.errors import PictureError, UsageError
 
 MAX_BYTES = 30 * 2**20
 MAX_PIXELS = 16_000_000
@@ -50,7 +50,10 @@ def open_picture(path: Path) -> images.Picture:
 
 
 def described(picture: images.Picture, name: str) -> str:
-    """One line for the visitor: name, width and height, bits, grey, transparency."""
+    """One line for the visitor: name, width and height, bits, grey, transparency.
+
+    What was missing in the file, or had to be left out, follows.
+    """
     height, width = picture.pixels.shape[:2]
     words = [f"{name}: {width}x{height} pixels"]
     if picture.pixels.dtype == np.uint16:
@@ -59,7 +62,7 @@ def described(picture: images.Picture, name: str) -> str:
         words.append("grey")
     if picture.alpha is not None:
         words.append("with transparency")
-    return ", ".join(words)
+    return "; ".join([", ".join(words), *picture.notices])
 
 
 def eight_bits(pixels: np.ndarray) -> np.ndarray:
@@ -90,8 +93,15 @@ def shown(
     if mark is not None:
         fitted = fitted.copy()
         mark(fitted, scale)
-    profile = None if like is None or like.grey else like.icc
+    profile = None if like is None or like.grey else _profile(like)
     return images.encode(images.Picture(fitted, format="JPEG", icc=profile))
+
+
+def _profile(picture: images.Picture) -> bytes | None:
+    try:
+        return images.profile_of(picture)
+    except PictureError:
+        return None  # of high dynamic range: before and after are shown alike
 
 
 def shown_scale(height: int, width: int) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, parse_box
+from deblurgan_tf.plates.texts import means_something
 from deblurgan_tf.restoring.plates import RestoredPlate
 from deblurgan_tf.web.pictures import eight_bits
 
@@ -101,6 +102,16 @@ def boxes_that_parse(text: str) -> list[Box]:
         return []
 
 
+def options(text: str) -> str:
+    """The places in a text as options of `predict`; empty while it is not yet right."""
+    return options_of(boxes_that_parse(text))
+
+
+def options_of(boxes: Sequence[Box]) -> str:
+    """Boxes as options of `predict`: `--box 1,2,3,4 --box ...`."""
+    return " ".join(f"--box {','.join(map(str, box))}" for box in boxes)
+
+
 def enlarged(crop: np.ndarray) -> np.ndarray:
     """A plate's crop for the page: uint8, enlarged to about CROP_WIDTH pixels."""
     scale = max(CROP_WIDTH / crop.shape[1], 1.0)
@@ -120,4 +131,9 @@ def captions(number: int, plate: RestoredPlate) -> tuple[str, str]:
 
 
 def _reading(text: str | None, confidence: float | None) -> str:
-    return f"{text} ({confidence:.0%} sure)" if text else "nothing read"
+    if not text:
+        return "nothing read"
+    # How sure the OCR is of a letter or two says nothing of a plate.
+    if confidence is None or not means_something(text):
+        return text
+    return f"{text} ({confidence:.0%} sure)"

@@ -9,20 +9,26 @@ from deblurgan_tf.storage.resources import resource
 
 
 class Sample(NamedTuple):
-    """A picture that a visitor can choose."""
+    """A picture that a visitor can choose.
+
+    model: the shipped model that restores it where the visitor has chosen none; None
+    leaves that to `auto`.
+    """
 
     path: Path
     caption: str
+    model: str | None = None
 
 
-CAPTIONS = {
-    "plate-1-blurred.png": "plate",
-    "plate-2-blurred.png": "plate",
-    "plate-3-blurred.png": "plate",
-    "car-blurred.jpg": "car",
-    "street-blurred.jpg": "street",
-    "plate-sharp.png": "sharp plate",
-    "seeds-sharp.jpg": "sharp photo",
+# The drawn plates fill their pictures and are blurred as `plates` knows it.
+CAPTIONS: dict[str, tuple[str, str | None]] = {
+    "plate-1-blurred.png": ("plate", "plates"),
+    "plate-2-blurred.png": ("plate", "plates"),
+    "plate-3-blurred.png": ("plate", "plates"),
+    "car-blurred.jpg": ("car", None),
+    "street-blurred.jpg": ("street", None),
+    "plate-sharp.png": ("sharp plate", "plates"),
+    "seeds-sharp.jpg": ("sharp photo", None),
 }
 
 
@@ -32,6 +38,6 @@ def samples() -> list[Sample]:
     Raises FileNotFoundError where the installation is incomplete.
     """
     return [
-        Sample(resource("assets", "samples", name), caption)
-        for name, caption in CAPTIONS.items()
+        Sample(resource("assets", "samples", name), caption, model)
+        for name, (caption, model) in CAPTIONS.items()
     ]

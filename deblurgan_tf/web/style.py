@@ -12,7 +12,7 @@ WARNING = (
     "that fit the blur and its training; they can look right and be wrong."
 )
 LIMITS = (
-    "JPEG, PNG, TIFF, WebP, BMP, or GIF of one frame; at most "
+    "JPEG, PNG, TIFF, WebP, BMP, AVIF, or GIF of one frame; at most "
     f"{pictures.MAX_BYTES // 2**20} MB and {pictures.MAX_PIXELS / 1e6:.0f} megapixels. "
     "The download is a PNG of the same size and bits. Your pictures are removed from "
     "the server when you close this page. Credits of the samples: assets/samples."

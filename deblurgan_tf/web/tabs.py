@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from deblurgan_tf.web import own_blur, plate_places
-from deblurgan_tf.web.handlers import NO_OCR, Handlers
+from deblurgan_tf.web.handlers import NO_OCR, Answer, Handlers
 from deblurgan_tf.web.parts import (
     PROGRESS,
     download_of,
+    into_view,
     message_line,
     pair_slider,
     path_or_none,
@@ -23,7 +24,7 @@ from deblurgan_tf.web.parts import (
 PAIR_HELP = "Blurred on the left, restored on the right: move the line."
 PLATES_HELP = (
     "Tap two opposite corners of each plate, or write its place. Without a place, the "
-    "plates are searched for."
+    "plates are searched for. The places can be copied for the command line."
 )
 BLUR_HELP = (
     "Take a sharp picture, blur it with a kernel of your own, and see how well the "
@@ -59,6 +60,14 @@ class PlatesTab:
             lines=2,
             elem_id="boxes",
         )
+        self.options = gr.Textbox(
+            label="The same places for python -m deblurgan_tf.predict",
+            placeholder="two taps in the picture write them",
+            lines=1,
+            interactive=False,
+            buttons=["copy"],
+            elem_id="options",
+        )
         with gr.Row():
             self.clear = gr.Button("Clear the places")
             self.start = gr.Button("Restore plates", variant="primary")
@@ -80,12 +89,10 @@ class PlatesTab:
 
         def tap(event: gr.SelectData, text: str, request: gr.Request) -> list[Any]:
             x, y = event.index
-            answer = handlers.tap(visit_key(request), (x, y), text)
-            return [said(answer), answer.text, path_or_none(answer.picture)]
+            return drawn_of(handlers.tap(visit_key(request), (x, y), text))
 
         def mark(text: str, request: gr.Request) -> list[Any]:
-            answer = handlers.mark(visit_key(request), text)
-            return [said(answer), answer.text, path_or_none(answer.picture)]
+            return drawn_of(handlers.mark(visit_key(request), text))
 
         def clear(request: gr.Request) -> list[Any]:
             return mark("", request)
@@ -95,20 +102,20 @@ class PlatesTab:
         ) -> list[Any]:
             answer = handlers.plates(visit_key(request), name, text, progress)
             crops = [(str(path), caption) for path, caption in answer.crops]
-            picture = path_or_none(answer.picture)
-            return [said(answer), picture, crops, download_of(answer.handed_out)]
+            picture, save = path_or_none(answer.picture), download_of(answer.handed_out)
+            return [said(answer), picture, answer.options, crops, save]
 
-        drawn = [self.message, self.text, self.picture]
+        drawn = [self.message, self.text, self.picture, self.options]
         self.picture.select(tap, self.text, drawn, show_progress="hidden")
         self.text.blur(mark, self.text, drawn, show_progress="hidden")
         self.clear.click(clear, None, drawn, show_progress="hidden")
         self.start.click(
             plates,
             [model, self.text],
-            [self.message, self.picture, self.crops, self.save],
+            [self.message, self.picture, self.options, self.crops, self.save],
             show_progress_on=self.crops,
             **how,
-        )
+        ).then(None, js=into_view("plates-message", "crops"))
 
 
 class BlurTab:
@@ -169,7 +176,13 @@ class BlurTab:
             [self.message, self.pair, self.save],
             show_progress_on=self.pair,
             **how,
-        )
+        ).then(None, js=into_view("blur-message", "own-pair"))
+
+
+def drawn_of(answer: Answer) -> list[Any]:
+    """The values of the message, the places, the picture and the options."""
+    picture = path_or_none(answer.picture)
+    return [said(answer), answer.text, picture, answer.options]
 
 
 def _settings(values: Sequence[float]) -> own_blur.Settings:

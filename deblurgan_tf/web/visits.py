@@ -37,6 +37,8 @@ class Visit:
 
     folder: Path
     picture: Path | None = None
+    model: str | None = None
+    """The model of the picture itself: a sample knows it; None for other pictures."""
     corner: tuple[int, int] | None = None
     """Where the visitor tapped first, x and y in pixels of the picture."""
     used: float = field(default_factory=time.monotonic)
@@ -140,7 +142,7 @@ class Visits:
         if upload.parent != self.root:
             with suppress(OSError):  # not empty: the visitor has dropped several
                 upload.parent.rmdir()
-        visit.picture, visit.corner = path, None
+        visit.picture, visit.model, visit.corner = path, None, None
         return path
 
     def had(self, file: str | bytes | os.PathLike[str] | int | None) -> bool:

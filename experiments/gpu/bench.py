@@ -26,6 +26,8 @@ CASES = {
     "u64_bfloat16": dict(
         batch=64, crop=(64, 256), precision="mixed_bfloat16", variants="graph xla"
     ),
+    "u64_nhwc": dict(batch=64, crop=(64, 256), keep_layout=True, variants="graph xla"),
+    "u256": dict(batch=256, crop=(64, 256), variants="graph xla"),
     "u128": dict(batch=64, crop=(128, 256), variants="graph xla"),
     "u128_128": dict(batch=128, crop=(128, 256), variants="graph xla"),
     "u64_deterministic": dict(
@@ -43,8 +45,14 @@ def main() -> None:
     options.add_argument("--go", type=Path)
     options.add_argument("--seconds", type=float, default=2.5)
     options.add_argument("--memory", type=int, default=0, help="megabytes")
+    options.add_argument("--variants", help="in the place of the case's own")
+    options.add_argument("--small", action="store_true", help="a trial on a CPU")
     options = options.parse_args()
-    case = CASES[options.case]
+    case = dict(CASES[options.case])
+    if options.small:
+        case |= dict(batch=2, crop=(96, 96), width=8, levels=2)
+    if options.variants:
+        case["variants"] = options.variants
 
     import tensorflow as tf
 
@@ -53,6 +61,8 @@ def main() -> None:
         limit = tf.config.LogicalDeviceConfiguration(memory_limit=options.memory)
         tf.config.set_logical_device_configuration(gpus[0], [limit])
     tf.config.experimental.enable_tensor_float_32_execution(case.get("tf32", True))
+    if case.get("keep_layout"):  # pictures stay channels last
+        tf.config.optimizer.set_experimental_options({"layout_optimizer": False})
     if case.get("deterministic"):
         tf.config.experimental.enable_op_determinism()
     from made_steps import make

@@ -17,6 +17,7 @@ from deblurgan_tf.blur.jpeg import jpeg
 from deblurgan_tf.blur.seeds import normal, uniform
 from deblurgan_tf.images import to_float, to_uint8
 
+KEPT = 0.3  # of the softness beyond a pixel
 LAMPS = 6  # at most, small reflections among them
 SALT = 2000
 # Gains of red, green and blue: none, pink (infrared), violet, red (tail lamps), sodium
@@ -42,8 +43,10 @@ def camera_pairs(
     """What a camera makes of sharp scenes, and what it would make without blur.
 
     sharp: float32 (N, H, W, 3) in [-1, 1]; bank: kernels (count, K, K); untouched: the
-    share that is hardly degraded; largest: pixels of the scene a side in one of the
-    sensor's. The target keeps colour, haze, lamps and half of the lens's softness.
+    share that neither moves nor is soft; largest: pixels of the scene a side in one of
+    the sensor's. The target keeps colour, haze, lamps and a pixel's worth of softness.
+    Where there is no more blur than that, the target is the picture itself, noise and
+    JPEG included: a restorer has to leave it alone.
     """
     count, height, width = sharp.shape[0], sharp.shape[1], sharp.shape[2]
 
@@ -73,22 +76,25 @@ def camera_pairs(
     light = scene**gamma + _lamps(draw, cast, height, width)
     light = tf.where(whole, scene**gamma, light)
 
-    # Lens: a Gaussian, of which the target keeps half of the width.
-    draws = draw(3, 3)
+    # Lens: a Gaussian. What a sensor's pixel and the enlargement add to it is nearly
+    # one too. Of their deviation the target keeps a pixel, and KEPT of what is beyond.
+    draws = draw(3, 4)
     factor = 1.0 + (largest - 1.0) * draws[:, 0] ** 1.2
-    factor = tf.where(draws[:, 1] < 0.25, 1.0, factor)
-    factor = tf.where(spared, 1.0, factor)
+    factor = tf.where(spared, tf.minimum(factor, 1.6), factor)
+    whole_size = draws[:, 1] < tf.where(spared, 0.6, 0.25)
+    factor = tf.where(whole_size, 1.0, factor)
     lens = (0.15 + 1.0 * draws[:, 2] ** 1.5) * factor
-    lens = tf.where(spared, 0.15, lens)
-    kept = 0.5 * lens
-    target = convolve(light, _bells(kept, 15))
+    lens = tf.where(spared, tf.minimum(lens, 0.6 * draws[:, 3]), lens)
+    softness = tf.sqrt(lens**2 + 0.2 * tf.maximum(factor**2 - 1.0, 0.0))
+    kept = tf.minimum(softness, 1.0 + KEPT * (softness - 1.0))
+    target = convolve(light, _bells(kept, 9))
     kernels = draw_kernels(bank, seeds)
     point = tf.zeros_like(kernels[:1])
     middle = bank.shape[1] // 2
     point = tf.tensor_scatter_nd_update(point, [[0, middle, middle]], [1.0])
     still = (draw(4)[:, 0] < 0.2) | spared
     kernels = tf.where(still[:, None, None], point, kernels)
-    blurred = convolve(target, _smeared(kernels, tf.sqrt(lens**2 - kept**2)))
+    blurred = convolve(light, _smeared(kernels, lens))
 
     # Sensor: fewer pixels, which clip.
     smaller = _reduced(blurred, factor)
@@ -97,7 +103,6 @@ def camera_pairs(
     # Noise, stronger in the dark; smoothed as cameras do, in some.
     draws = draw(5, 6)
     strength = (draws[:, 0] ** 2 * 7.0 / 255.0)[:, None, None, None]
-    strength = tf.where(whole, 0.3 * strength, strength)
     noise = tf.reshape(
         normal(seeds, height * width * 3, SALT + 6), (count, height, width, 3)
     )
@@ -108,7 +113,8 @@ def camera_pairs(
     seen = seen + strength * (1.3 - 0.6 * seen) * noise
 
     # Sharpening with a halo.
-    amount = tf.where((draws[:, 3] < 0.6) & ~spared, 2.0 * draws[:, 4], 0.0)
+    amount = tf.where(draws[:, 3] < 0.6, 2.0 * draws[:, 4], 0.0)
+    amount = tf.where(spared, 0.3 * amount, amount)
     soft = convolve(seen, _bells(0.7 + 1.2 * draws[:, 5], 7))
     seen = seen + amount[:, None, None, None] * (seen - soft)
     seen = to_float(to_uint8(tf.clip_by_value(seen, 0.0, 1.0) * 2.0 - 1.0))
@@ -116,16 +122,16 @@ def camera_pairs(
     # JPEG of the small picture, then the enlargement of inference.
     draws = draw(7, 3)
     quality = tf.floor(35.0 + 60.0 * tf.sqrt(draws[:, 0]))
-    quality = tf.where(spared, tf.maximum(quality, 85.0), quality)
     stored = (draws[:, 1] < 0.75)[:, None, None, None]
     seen = tf.where(stored, jpeg(seen, quality), seen)
     seen = _enlarged(seen, factor, draws[:, 2] < 0.6)
     seen = to_float(to_uint8(seen))
 
     wanted = tf.clip_by_value(target, 0.0, 1.0) ** (1.0 / gamma) * 2.0 - 1.0
-    # What a sensor's pixel and the enlargement add to the kernel, nearly.
-    spread = tf.sqrt(lens**2 - kept**2 + 0.2 * (factor**2 - 1.0))
-    true = _smeared(kernels, spread)
+    alone = (still & (softness <= 1.0))[:, None, None, None]
+    wanted = tf.where(alone, seen, wanted)
+    # A compiler may round the two squares apart.
+    true = _smeared(kernels, tf.sqrt(tf.maximum(softness**2 - kept**2, 0.0)))
     seen, wanted = cut_margin((seen, wanted), margin, seeds)
     return Degraded(seen, wanted, true, tf.ones([count], tf.bool))
 

@@ -42,6 +42,8 @@ def options_of(case: dict) -> configs.Config:
     crop = list(case["crop"])
     extra += [f"data.batch={case['batch']}", f"data.crop={crop}"]
     extra += [f"train.precision={case.get('precision', 'float32')}"]
+    if "ema" in case:
+        extra += [f"train.ema={case['ema']}"]
     return configs.load(path, extra)
 
 

@@ -1,7 +1,8 @@
 """The mean of models' weights: `python mean.py OUT.npz MODEL...`, then to_keras.py.
 
 Models of one line of training lie in one basin; their mean can be better than each
-(Wortsman et al. 2022, "Model soups"). MODEL: .keras, .npz of train.py, a shipped name.
+(Wortsman et al. 2022, "Model soups"). MODEL: .keras, .npz of train.py, a shipped name;
+with a share, MODEL@0.75, all shares are divided by their sum.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ def weights(model: str) -> list[np.ndarray]:
 
 
 def main(output: str, *models: str) -> None:
-    parts = [weights(model) for model in models]
-    means = [sum(layer) / len(parts) for layer in zip(*parts, strict=True)]
+    names, shares = zip(*(model.partition("@")[::2] for model in models), strict=True)
+    shares = np.array([float(share or 1.0) for share in shares])
+    shares /= shares.sum()
+    parts = [weights(name) for name in names]
+    means = [
+        sum(
+            np.float32(share) * layer
+            for share, layer in zip(shares, layers, strict=True)
+        )
+        for layers in zip(*parts, strict=True)
+    ]
     np.savez(output, *[x.astype(np.float16) for x in means])
 
 

@@ -1,12 +1,13 @@
-"""Trains `photos` or `plates` until a clock says stop; what it has is always on disk.
+"""Trains the unrolled generator until a clock says stop; what it has is on disk.
 
     python train.py photos DATA START.npz OUT --deadline UNIX_SECONDS [--how xla]
         [--hand-over FOLDER]
 
 DATA holds photos.npz, small.npz and text.npz (JPEG files behind one another) and the
 shards of render.py, which may still be growing. Half of each batch is blurred as the
-package does it, the other half is photographed by camera.py, a part of it hardly
-degraded. The rate falls with the clock. OUT/NAME.npz: the average's weights, float16.
+package does it, the other half is photographed by camera.py; where a sample is hardly
+blurred, the target is the picture itself. The rate falls with the clock. OUT/NAME.npz:
+the average's weights, float16; NAME_60.npz and NAME_80.npz: after so much of the time.
 
 With --hand-over two processes share a training: the one with --how graph begins at
 once; the one with --how xla compiles meanwhile, checks its first step against the
@@ -33,34 +34,23 @@ NAMES = {
     # shares of photos, small photos, text and plates; sizes are those before the margin
     "photos": dict(
         crop=(256, 384),
-        shares=(0.52, 0.18, 0.16, 0.14),
-        batch=32,
-        rate=4e-4,
-        seed=31,
-        plain=16,
-        untouched=0.22,
-        largest=2.4,
+        shares=(0.42, 0.14, 0.16, 0.28),
+        batch=48,
+        rate=5e-4,
+        seed=41,
+        plain=24,
+        untouched=0.24,
+        largest=3.0,
         color_jitter=0.5,
         presmoothing=(0.0, 1.2),
         varying=0.3,
         bank="mixed",
     ),
-    "plates": dict(
-        crop=(192, 352),
-        shares=(0.18, 0.06, 0.14, 0.62),
-        batch=64,
-        rate=5e-4,
-        seed=32,
-        plain=32,
-        untouched=0.2,
-        largest=3.4,
-        color_jitter=0.7,
-        presmoothing=(0.0, 1.6),
-        varying=0.1,
-        bank="strong",
-    ),
 }
 MARGIN = 32
+# Deviation, pixels, up to which a kernel's blur is left alone: a pixel's motion.
+HARDLY = 0.75
+AVERAGE = 0.997  # of the weights, a step
 
 
 def log(*parts) -> None:
@@ -76,6 +66,7 @@ class Pictures:
         self.pools = [
             unpacked(folder / f"{x}.npz") for x in ("photos", "small", "text")
         ]
+        self.chances = [chances(pool) for pool in self.pools]
         self.shards: dict[str, np.ndarray] = {}
         self.look()
 
@@ -97,7 +88,7 @@ class Pictures:
             shard = self.shards[self.names[self.rng.integers(len(self.names))]]
             return shard[self.rng.integers(len(shard))]
         pool = self.pools[kind]
-        picture = pool[self.rng.integers(len(pool))]
+        picture = pool[self.rng.choice(len(pool), p=self.chances[kind])]
         top = self.rng.integers(picture.shape[0] - height + 1)
         left = self.rng.integers(picture.shape[1] - width + 1)
         crop = picture[top : top + height, left : left + width]
@@ -106,6 +97,16 @@ class Pictures:
 
     def batch(self) -> np.ndarray:
         return np.stack([self.one() for _ in range(self.options["batch"])])
+
+
+def chances(pictures: list[np.ndarray]) -> np.ndarray:
+    """How often each is taken: flat ones seldom, there is little to learn from them."""
+    slopes = np.array(
+        [np.abs(np.diff(x[::2, ::2].astype(np.int16), axis=1)).mean() for x in pictures]
+    )
+    usual = np.median(slopes)
+    detail = np.clip(slopes / usual, 0.2, 2.0)
+    return detail / detail.sum()
 
 
 def unpacked(file: Path) -> list[np.ndarray]:
@@ -131,6 +132,7 @@ def feed(pictures: Pictures, batches: queue.Queue) -> None:
 
 def make_pairs(options: dict, how, mild):
     """What takes the place of blur.training_pairs: half of it, half a camera's."""
+    import tensorflow as tf
     from camera import camera_pairs, joined
 
     from deblurgan_tf.blur.degradation import training_pairs
@@ -138,8 +140,8 @@ def make_pairs(options: dict, how, mild):
     plain = options["plain"]
 
     def pairs(sharp, degradation, seeds):
-        return joined(
-            training_pairs(sharp[:plain], how, seeds[:plain]),
+        made = joined(
+            left_alone(training_pairs(sharp[:plain], how, seeds[:plain])),
             camera_pairs(
                 sharp[plain:],
                 mild,
@@ -149,15 +151,41 @@ def make_pairs(options: dict, how, mild):
                 options["largest"],
             ),
         )
+        # One bad value would end the training: a compiler rounds as it likes.
+        blurred, wanted, kernels = (
+            tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)) for x in made[:3]
+        )
+        return made._replace(blurred=blurred, sharp=wanted, kernels=kernels)
 
     return pairs
 
 
+def left_alone(pairs):
+    """The same, but what is hardly blurred is its own target, noise and JPEG too."""
+    import tensorflow as tf
+
+    kernels = pairs.kernels
+    places = tf.range(kernels.shape[1], dtype=tf.float32)
+    variance = 0.0
+    for axis in (1, 2):
+        along = tf.reduce_sum(kernels, axis)
+        mean = tf.reduce_sum(along * places, 1, keepdims=True)
+        variance += tf.reduce_sum(along * tf.square(places - mean), 1)
+    hardly = pairs.invariant & (variance < HARDLY**2)
+    return pairs._replace(
+        sharp=tf.where(hardly[:, None, None, None], pairs.blurred, pairs.sharp)
+    )
+
+
+def part_of(now: float, first: float, deadline: float) -> float:
+    """How much of the time is over, 0 to 1."""
+    return min(max((now - first) / max(deadline - first, 1.0), 0.0), 1.0)
+
+
 def rate_at(now: float, first: float, deadline: float, peak: float) -> float:
     """Warm for five seconds, constant for a quarter of the time, cosine to 0."""
-    part = min(max((now - first) / max(deadline - first, 1.0), 0.0), 1.0)
     warm = min((now - first) / 5.0, 1.0)
-    falling = min(max((part - 0.25) / 0.75, 0.0), 1.0)
+    falling = max((part_of(now, first, deadline) - 0.25) / 0.75, 0.0)
     return peak * warm * 0.5 * (1.0 + math.cos(math.pi * falling))
 
 
@@ -172,6 +200,7 @@ def main() -> None:
     parser.add_argument("--hand-over", type=Path)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--peak", type=float, help="learning rate")
     parser.add_argument("--crop")
     parser.add_argument("--save-every", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=10**9)
@@ -180,6 +209,8 @@ def main() -> None:
     options = dict(NAMES[arguments.name])
     if arguments.batch:
         options |= dict(batch=arguments.batch, plain=arguments.batch // 2)
+    if arguments.peak:
+        options["rate"] = arguments.peak
     start = arguments.start
     if arguments.tiny:
         options["model"], start = dict(width=8, levels=2), None
@@ -213,7 +244,8 @@ def main() -> None:
     from deblurgan_tf.training.losses import content_loss
 
     config = options_of(
-        dict(batch=options["batch"], crop=options["crop"]) | options.get("model", {})
+        dict(batch=options["batch"], crop=options["crop"], ema=AVERAGE)
+        | options.get("model", {})
     )
     how = Degradation(
         bank(options["bank"]), (0.0, 3.0), 1.0, options["presmoothing"], (60, 95),
@@ -255,12 +287,12 @@ def main() -> None:
     def finite(saved: list[np.ndarray]) -> bool:
         return all(np.isfinite(x).all() for x in saved)
 
-    def save() -> None:
+    def save(suffix: str = "") -> None:
         weights = [np.asarray(x) for x in state.average.weights]
         if not finite(weights):
             log("the average is not finite: not saved")
             return
-        target = arguments.out / f"{arguments.name}.npz"
+        target = arguments.out / f"{arguments.name}{suffix}.npz"
         partial = arguments.out / f".{arguments.name}.npz"
         with open(partial, "wb") as file:
             np.savez(file, *[x.astype(np.float16) for x in weights])
@@ -284,11 +316,15 @@ def main() -> None:
         saved, done, first, peak = taken
         put(saved)
         state.step.assign(done)
+        state.sums.assign(tf.zeros_like(state.sums))
+        state.first_bad.assign([-1, -1])
         took_over = done
         log("took over at step", done)
     elif meeting:
         write_json(meeting / "losses.json", losses)
 
+    begun = part_of(time.time(), first, arguments.deadline)
+    snapshots = [x for x in (0.6, 0.8) if x > begun]
     good, good_at = values(), time.time()
     logged, logged_at, saved_at = done, time.time(), time.time()
     while time.time() < arguments.deadline and done < arguments.steps:
@@ -345,6 +381,8 @@ def main() -> None:
         if time.time() - saved_at > arguments.save_every:
             save()
             saved_at = time.time()
+        if snapshots and part_of(time.time(), first, arguments.deadline) > snapshots[0]:
+            save(f"_{100 * snapshots.pop(0):.0f}")
     if not finite(values()):
         put(good)
     save()
@@ -367,11 +405,11 @@ def take_over(meeting: Path, losses: dict, run, batches, count: int, deadline: f
     (meeting / "wait").touch()
     try:
         run(batches.get())
-        begun, number = time.time(), 0
+        begun, number, finite = time.time(), 0, True
         while time.time() - begun < 3.0:
             for _ in range(3):
                 last = run(batches.get())
-            float(last["generator"])
+            finite = finite and math.isfinite(float(last["generator"]))
             number += 3
         speed = number * count / (time.time() - begun)
     finally:
@@ -380,6 +418,10 @@ def take_over(meeting: Path, losses: dict, run, batches, count: int, deadline: f
     if (meeting / "speed.json").exists():
         plain = json.loads((meeting / "speed.json").read_text())["crops_a_second"]
     facts |= {"crops_a_second": speed, "plain_crops_a_second": plain}
+    if not finite:
+        write_json(meeting / "xla.json", facts | {"verdict": "not finite"})
+        log("not finite:", facts)
+        return None
     if speed < 1.1 * plain:
         write_json(meeting / "xla.json", facts | {"verdict": "not faster"})
         log("not faster:", facts)

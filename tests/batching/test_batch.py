@@ -704,7 +704,7 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
     made = worker(model, store, "image")
     rows = []
     for unit in planning.units(left.filter(pa.array([True] * 6 + [False])), 2):
-        for part in reading.read_rows(unit, [str(tmp_path / "in")], "image", 2):
+        for part in reading.read_rows(unit, [str(tmp_path / "in")], 2):
             rows += made(part).to_pylist()
     status = [x["status"] for x in rows]
     assert status == ["restored"] * 2 + ["failed", "restored", "failed", "restored"]
@@ -720,6 +720,92 @@ def test_rows_of_parquet_come_back_with_all_their_columns(tmp_path, model, store
         pixels = images.decode(line["image"], "").pixels
         blurred = photo(24, 20, int(line["key"][1:]))
         assert np.array_equal(pixels, loaded(model).restore(blurred))
+
+
+def restored_rows(folder, model, store, bytes_column="bytes", **named):
+    """The manifest's rows of a Parquet data set that a worker restored, by path."""
+    left = rows_of(folder, named.get("path_column", "path"), bytes_column)
+    made = worker(model, store, bytes_column)
+    made.task = replace(made.task, **named)
+    rows = []
+    for unit in planning.units(left, 4):
+        for part in reading.read_rows(unit, [str(folder)], 4):
+            rows += made(part).to_pylist()
+    return {line["path"]: line for line in rows}
+
+
+def hub_table(count, **more):
+    """A table as hubs of data sets write it: pictures are structs, paths repeat."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    values = [{"bytes": png(n), "path": "0.png"} for n in range(count)]
+    table = pa.table({"image": pa.array(values, image), "label": range(count), **more})
+    return table.replace_schema_metadata({"huggingface": '{"info": 1}'})
+
+
+@pytest.mark.parametrize("column", ["bytes", "image", "image.bytes"])
+def test_pictures_in_a_struct_are_read_and_come_back_in_it(
+    tmp_path, model, store, column
+):
+    table = hub_table(3)
+    parquet(tmp_path / "train" / "x-00.parquet", table, group=2)
+    rows = restored_rows(tmp_path, model, store, column)
+    assert list(rows) == [f"train/x-00/{n:06d}" for n in range(3)]
+    assert {x["status"] for x in rows.values()} == {"restored"}
+    parts = {x["output"] for x in rows.values()}
+    tables = [pq.read_table(io.BytesIO(store.read(part))) for part in parts]
+    assert all(x.schema.metadata == table.schema.metadata for x in tables)
+    whole = pa.concat_tables(tables).sort_by("label")
+    assert whole.schema.remove(2).equals(table.schema)
+    assert whole["path"].to_pylist() == list(rows)
+    for number, line in enumerate(whole.to_pylist()):
+        assert line["image"]["path"] == "0.png" and line["label"] == number
+        pixels = images.decode(line["image"]["bytes"], "").pixels
+        assert np.array_equal(pixels, loaded(model).restore(photo(24, 20, number)))
+    # Rows that were done again are taken out of the older part.
+    last = manifest.table(rows.values()).slice(1)
+    again = manifest.table([rows["train/x-00/000000"]])
+    assert len(parquet_results.clean(store, last, again, "path")) == 1
+
+
+def test_a_structs_own_path_may_be_named_and_a_null_has_no_bytes(
+    tmp_path, model, store
+):
+    image = pa.struct([("path", pa.large_string()), ("bytes", pa.large_binary())])
+    values = [{"bytes": png(0), "path": "a.png"}, {"bytes": None, "path": "b.png"}]
+    parquet(tmp_path / "x.parquet", pa.table({"image": pa.array(values, image)}))
+    rows = restored_rows(tmp_path, model, store, "image", path_column="image.path")
+    assert rows["a.png"]["status"] == "restored"
+    assert "has no bytes" in rows["b.png"]["error"]
+    (line,) = pq.read_table(io.BytesIO(store.read(rows["a.png"]["output"]))).to_pylist()
+    assert line.keys() == {"image"} and line["image"]["path"] == "a.png"
+
+
+def test_two_structs_are_not_guessed_between(tmp_path):
+    table = hub_table(1)
+    parquet(tmp_path / "x.parquet", table.append_column("other", table["image"]))
+    with pytest.raises(DataError, match="no column bytes .*image, label, other"):
+        rows_of(tmp_path, "path", "bytes")
+
+
+def test_columns_that_lie_in_the_names_of_folders_come_back(tmp_path, model, store):
+    for number, day in enumerate(("2024-01-01", "2024-01-02")):
+        table = labelled([f"p{number}"], [png(number)])
+        parquet(tmp_path / "in" / f"date={day}" / "lane=7" / "x.parquet", table)
+    rows = restored_rows(tmp_path / "in", model, store, "image", path_column="key")
+    assert rows["p1"]["output"].startswith("pictures/date=2024-01-02/lane=7/part-")
+    for line in rows.values():
+        target = tmp_path / "out" / line["output"]
+        target.parent.mkdir(parents=True)
+        target.write_bytes(store.read(line["output"]))
+    before, after = (
+        pq.read_table(tmp_path / place, partitioning="hive").drop_columns("image")
+        for place in ("in", "out/pictures")
+    )
+    assert before.equals(after) and before["date"].to_pylist()[1] == "2024-01-02"
+    last = manifest.table(rows.values())
+    assert parquet_results.clean(store, last, manifest.table([]), "key") == []
+    gone = parquet_results.clean(store, last.slice(1), manifest.table([]), "key")
+    assert gone == [rows["p0"]["output"]]
 
 
 @pytest.mark.parametrize(
@@ -759,7 +845,7 @@ def test_a_damaged_row_group_fails_its_rows_alone(tmp_path):
     path.write_bytes(data)
     lines = []
     for unit in planning.units(left, 4):
-        for part in reading.read_rows(unit, [str(tmp_path)], "image", 4):
+        for part in reading.read_rows(unit, [str(tmp_path)], 4):
             lines += part.select(["path", "error"]).to_pylist()
     assert [x["path"] for x in lines] == [f"p{n}" for n in range(6)]
     assert [x["error"] is None for x in lines] == [True] * 3 + [False] * 3

@@ -324,6 +324,15 @@ def test_a_file_that_is_absent_or_is_not_text_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name", ["plates_quick", "experiments/plates_quik/config.yaml"]
+)
+def test_a_config_that_is_not_there_is_answered_with_the_nearest_shipped_one(name):
+    near = r"; did you mean .*experiments/plates_quick/config\.yaml\?$"
+    with pytest.raises(ConfigError, match=near):
+        load(name)
+
+
+@pytest.mark.parametrize(
     ("override", "read"),
     [
         ("train.steps=77", lambda c: c.train.steps == 77),

@@ -55,7 +55,7 @@ def test_of_a_pair_both_are_left_out_where_one_is_damaged(tmp_path):
     paired(tmp_path, 4, size=(60, 64))
     cut(tmp_path / "sharp" / "01.png")
     cut(tmp_path / "blurred" / "02.png")
-    with pytest.warns(UserWarning, match=r"2 of 8 pictures.*of a pair, both") as caught:
+    with pytest.warns(UserWarning, match="2 of 8 .*with their mates") as caught:
         source = opened(source="pairs", path=str(tmp_path))
     assert "sharp/01.png: damaged" in str(caught[0].message)
     assert "blurred/02.png: damaged" in str(caught[0].message)
@@ -187,6 +187,15 @@ def test_pictures_are_read_by_their_content_and_told_once(tmp_path, capsys):
     (told,) = [x for x in capsys.readouterr().err.splitlines() if "content" in x]
     assert told.startswith("2 of 3 pictures") and "00.jpg is a PNG" in told
     assert source.size == 3 and len(take(source, 3)) == 3
+
+
+def test_what_is_missing_in_files_that_are_used_is_told_once(tmp_path, capsys):
+    for number in range(3):
+        data = images.encode(images.Picture(photo(40, 44, number), format="JPEG"))
+        (tmp_path / f"{number}.jpg").write_bytes(data[:-2])  # no end marker
+    assert opened(source="folder", path=str(tmp_path)).size == 3
+    (told,) = [x for x in capsys.readouterr().err.splitlines() if "0.jpg" in x]
+    assert "0.jpg and 2 more: " in told and "end" in told
 
 
 @pytest.mark.parametrize("apart", ["blurred", "sharp"])

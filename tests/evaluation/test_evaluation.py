@@ -458,6 +458,14 @@ def test_the_best_method_is_the_best_where_all_are_finite(one, two, best):
     assert summary.best({"one": one, "two": two}, "psnr") == best
 
 
+def test_a_method_that_restores_every_picture_is_no_reference():
+    scores = {"blurred": psnrs(a=20.0), "wiener": psnrs(a=math.inf)}
+    assert summary.best(scores, "psnr") == {"wiener"}
+    assert summary.wins(scores)["wiener"]["psnr"] == 1
+    reference = {"blurred": psnrs(a=20.0), "original": psnrs(a=math.inf)}
+    assert summary.best(reference, "psnr") == {"blurred"}
+
+
 def test_the_tables_count_infinite_values_beside_the_mean(tmp_path):
     pairs, _ = read_pairs(pictures(tmp_path, "a.png", "b.png"))
     tasks = plan(pairs, ["blurred", "wiener"], {}, tmp_path / "out", SETTINGS)
@@ -512,25 +520,26 @@ def test_intervals_are_scipys_and_do_not_change():
 
 def test_the_report_is_json_that_any_program_reads(tmp_path):
     pairs, _ = read_pairs(pictures(tmp_path, "a.png", "b.png"))
-    tasks = plan(pairs, ["blurred", "wiener"], {}, tmp_path / "out", SETTINGS)
+    others = {"original": tmp_path / "sharp"}
+    tasks = plan(pairs, ["blurred"], others, tmp_path / "out", SETTINGS)
     results = {task.key: {"scores": {"psnr": 20.0, "ssim": 0.5}} for task in tasks}
-    results["wiener", "a.png"] = {"scores": {"psnr": math.inf, "ssim": 1.0}}
-    results["wiener", "b.png"] = {"error": "no kernel"}
+    results["original", "a.png"] = {"scores": {"psnr": math.inf, "ssim": 1.0}}
+    results["original", "b.png"] = {"error": "no kernel"}
     found = report.combined(tasks, results, {"data": "x", "pictures": 2})
     assert found == json.loads(json.dumps(found, allow_nan=False))
-    wiener = found["methods"]["wiener"]
-    assert (wiener["n"], wiener["psnr"], wiener["ssim"]) == (1, None, 1.0)
-    assert wiener["failed"] == [{"file": "b.png", "error": "no kernel"}]
-    assert wiener["per_image"] == {
+    original = found["methods"]["original"]
+    assert (original["n"], original["psnr"], original["ssim"]) == (1, None, 1.0)
+    assert original["failed"] == [{"file": "b.png", "error": "no kernel"}]
+    assert original["per_image"] == {
         "a.png": {**dict.fromkeys(PROTOCOL), "psnr": None, "ssim": 1.0}
     }
     text = markdown(found)
     assert (
-        "| wiener | 1 | 1 infinite | 1.000 |" in text
+        "| original | 1 | 1 infinite | 1.000 |" in text
     )  # the sharp pictures do not compete
     line = "| blurred | 2 | **20.00** (20.00 to 20.00) | **0.500** (0.500 to 0.500) |"
     assert line in text
-    assert "- wiener, b.png: no kernel" in text
+    assert "- original, b.png: no kernel" in text
     assert "CER" not in text  # not measured
 
 
@@ -566,6 +575,17 @@ def test_the_figure_shows_pixels_as_they_are():
     assert "b: the middle 320x240 of 500x400 pixels" in texts
     assert f"a: {figure.COLUMN}x100 pixels" in texts
     assert "failed" in texts
+
+
+def test_letters_that_the_font_lacks_and_equal_pictures(tmp_path):
+    pairs, _ = read_pairs(pictures(tmp_path, "a.png"))
+    (task,) = plan(pairs, ["blurred"], {}, tmp_path / "out", SETTINGS)
+    scores = {task.key: {"psnr": math.inf, "read": "川LÖ1"}}
+    row = figure.row_of([replace(task, picture=pairs[0].sharp)], scores)
+    assert row.cells[0].caption == "equal   川LÖ1"
+    page = figure.comparison(["blurred", "sharp"], [row], "1 picture")
+    FigureCanvasAgg(page).draw()  # a warning of Matplotlib would be an error here
+    assert "equal   \ufffdLÖ1" in [text.get_text() for text in page.texts]
 
 
 def test_kernels_of_a_row_have_one_scale():

@@ -104,12 +104,30 @@ def test_palettes_and_greys_of_few_bits_are_opaque(serve):
 def test_sixteen_bits_stay_sixteen(serve, channels):
     rng = np.random.default_rng(0)
     deep = rng.integers(0, 65536, (18, 25, 4), np.uint16)
+    deep[..., 3] = np.maximum(deep[..., 3], 771)  # nothing is hidden
     alpha = deep[..., 3] if channels == 4 else None
     colour = deep[..., :3] if channels > 1 else np.repeat(deep[..., :1], 3, axis=2)
     picture = images.Picture(colour, alpha=alpha, grey=channels == 1, format="PNG")
     file = images.encode(picture)
     assert file[24] == 16
     assert_restored(serve(file)[0], file)
+
+
+def test_the_colours_of_transparent_pixels_do_not_count(serve):
+    alpha = np.full((21, 34), 255, np.uint8)
+    alpha[:12, :20] = 0
+    files = []
+    for hidden in (0, 255):
+        pixels = PHOTO.copy()
+        pixels[alpha == 0] = hidden
+        files.append(encoded(np.dstack([pixels, alpha]), "PNG"))
+    # TensorFlow's own decoder shows what lies below the transparent pixels as well.
+    black, white = (tf.io.decode_png(x).numpy() for x in serve(*files))
+    np.testing.assert_array_equal(black, white)
+    # What the model sees is what it sees in predict, but for rounding.
+    seen = picture_bytes.decode(tf.constant(files[0]), tf.constant("a"), 10_000)
+    wanted = images.to_float(images.decode(files[0], "a.png").pixels)
+    assert np.abs(seen.blurred.numpy() - wanted).max() <= 2.5 / 127.5
 
 
 def test_a_flat_picture_comes_back_as_it_was(serve):

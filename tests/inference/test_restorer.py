@@ -36,7 +36,7 @@ from deblurgan_tf.inference.restorer import KERNEL_TILE, Restorer, load
 from deblurgan_tf.metrics import pixels as metrics
 from deblurgan_tf.models import files as model_files
 from deblurgan_tf.models.unrolled import unrolled_generator
-from deblurgan_tf.storage import resources
+from deblurgan_tf.storage import model_names, resources
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_a_model_is_a_shipped_name_a_run_or_a_file(saved, tmp_path, monkeypatch)
     digest = hashlib.sha256(saved.read_bytes()).hexdigest()
     (shelf / "SHA256SUMS").write_text(f"{digest}  one.keras\n")
     monkeypatch.setattr(
-        model_files, "resource", lambda *parts: _there(tmp_path / "shelf", parts)
+        model_names, "resource", lambda *parts: _there(tmp_path / "shelf", parts)
     )
     # A bare name means the shipped model even beside a folder of that name.
     monkeypatch.chdir(tmp_path / "runs")
@@ -324,7 +324,9 @@ def test_load_is_exported_and_the_import_stays_cheap():
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
     assert result.stdout == "False\n", result.stderr
-    assert (resources.DEFAULT_MODEL, resources.PLATES_MODEL) == ("photos", "plates")
+    assert model_names.chosen("auto") == resources.DEFAULT_MODEL == "photos"
+    assert model_names.chosen("plates") == "plates"
+    assert model_files.find("auto") == model_files.find("photos")
 
 
 def test_the_shipped_model_restores_plates_of_its_kind_and_is_the_one_of_its_card():

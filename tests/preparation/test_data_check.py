@@ -89,6 +89,8 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
     np.save(kernels / "04.npy", np.full((3, 3), 0.1))
     (kernels / "05.npy").write_bytes(b"no array")
     (kernels / "06.npy").unlink()
+    other = train / "blurred/07.png"
+    Image.open(other).save(other, "BMP")
     np.save(kernels / "gone.npy", np.ones((1, 1)))
     shutil.copy(sharp / "08.png", sharp / "07.png")
     again = np.clip(images.read_rgb(sharp / "10.png") * 0.9 + 9, 0, 255)
@@ -112,6 +114,7 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
         ("bad kernel", "train/kernels/04.npy"),
         ("bad kernel", "train/kernels/05.npy"),
         ("no kernel", "train/sharp/06.png"),
+        ("other format", "train/blurred/07.png"),
         ("duplicate", "train/sharp/08.png"),
         ("near duplicate", "train/sharp/10.png"),
         ("not sharp", "train/sharp/11.png"),
@@ -121,7 +124,7 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
         ("near leak", "validation/sharp/51.png"),
     }
     assert {kind for kind, _ in found} == SEVERITY.keys()
-    assert code == 1 and report["errors"] == 10 and report["warnings"] == 5
+    assert code == 1 and report["errors"] == 10 and report["warnings"] == 6
     for text in (
         "damaged or cut short",
         "blurred/01.png is missing",
@@ -129,7 +132,7 @@ def test_each_planted_defect_is_found_and_nothing_else(tmp_path):
         "its sum is 0.9, not 1",
         "lost.png has a text",
         "looks like train/sharp/04.png, 0 of 256 bits differ",
-        "10 errors, 5 warnings",
+        "10 errors, 6 warnings",
     ):
         assert text in said
 

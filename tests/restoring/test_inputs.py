@@ -47,8 +47,12 @@ def test_a_name_that_is_too_long_is_wrong_usage(tmp_path):
 
 
 def test_a_link_to_itself_fails_alone_in_every_version_of_python(tmp_path, monkeypatch):
+    before = Path.resolve
+
     def resolve(path):
-        raise RuntimeError("Symlink loop")  # Python before 3.13
+        if path.is_relative_to(tmp_path):
+            raise RuntimeError("Symlink loop")  # Python before 3.13
+        return before(path)
 
     monkeypatch.setattr(Path, "resolve", resolve)
     loop = tmp_path / "a.png"
@@ -59,7 +63,7 @@ def test_a_link_to_itself_fails_alone_in_every_version_of_python(tmp_path, monke
     checked_request(
         [str(loop), str(whole)],
         tmp_path / "out",
-        model=None,
+        model="auto",
         options={},
         plates=False,
         boxes=["1,1,2,2"],

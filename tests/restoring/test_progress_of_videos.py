@@ -9,16 +9,17 @@ from helpers.pictures import photo, save
 from deblurgan_tf.restoring import files
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.pictures import Restoration
+from deblurgan_tf.restoring.report import summary_lines
 from deblurgan_tf.restoring.requests import checked_request
 
 av = pytest.importorskip("av", reason="needs the extra video (PyAV)")
 
 
-class Same:
+class Inverting:
     kernel = None
 
     def restore(self, pixels, on_part=None):
-        return pixels.copy()
+        return 255 - pixels
 
     def plan(self, height, width):
         return self
@@ -61,7 +62,7 @@ def test_the_bar_counts_frames(tmp_path, monkeypatch):
     picture = save(tmp_path / "x.png", photo(20, 20, 0))
     bar = Bar()
     monkeypatch.setattr(files, "counting_bar", lambda what: bar)
-    monkeypatch.setattr(files, "load_restorer", lambda *_: Same())
+    monkeypatch.setattr(files, "load_restorer", lambda *_: Inverting())
     inputs = [str(drive), str(picture)]
     request = checked_request(
         inputs,
@@ -92,7 +93,22 @@ def test_frames_are_counted_where_the_file_does_not_say_how_many(tmp_path):
             frame = av.VideoFrame.from_ndarray(photo(48, 64, number))
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    work = Restoration(Same(), tmp_path)
+    work = Restoration(Inverting(), tmp_path)
     outcome = work.video(Job(source, tmp_path / "b.ts"), lambda *of: words.append(of))
-    assert outcome.status == "restored"
+    assert outcome.status == "restored" and outcome.notices == ()
     assert words == [(0.0, "frame 1"), (0.0, "frame 2"), (0.0, "frame 3")]
+
+
+def test_what_a_video_loses_is_told(tmp_path):
+    source = tmp_path / "a.mov"
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream("jpeg2000", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva444p"
+        pixels = np.full((48, 64, 4), 200, np.uint8)
+        frame = av.VideoFrame.from_ndarray(pixels, "rgba").reformat(format="yuva444p")
+        output.mux(stream.encode(frame) + stream.encode(None))
+    work = Restoration(Inverting(), tmp_path)
+    outcome = work.video(Job(source, tmp_path / "b.mov"), lambda *_: None)
+    assert outcome.as_dict()["left_out"] == ["alpha channel"]
+    (line, _) = summary_lines([outcome], tmp_path)
+    assert line == f"{source}: without its alpha channel"

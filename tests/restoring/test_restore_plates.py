@@ -128,6 +128,21 @@ def test_a_model_that_finds_kernels_sees_wider_plates():
     assert model.seen[0].shape[1] == pytest.approx(width, abs=4)
 
 
+def test_a_box_around_all_of_a_picture_does_what_restoring_the_picture_does():
+    for kernel in (None, 57):
+        restorer = Brighter()
+        restorer.kernel = kernel
+        small = photo(60, 100, 0)
+        result = restore_plates(restorer, small, [(0, 0, 100, 60)])
+        assert np.array_equal(restorer.seen[0], small)
+        assert np.array_equal(result.pixels, Brighter().restore(small))
+        # Nearly all of it, and a larger one, which is reduced.
+        restore_plates(restorer, small, [(3, 2, 95, 56)])
+        assert restorer.seen[1].shape == small.shape
+        restore_plates(restorer, photo(400, 800, 0), [(0, 0, 800, 400)])
+        assert restorer.seen[2].shape[1] < 300
+
+
 def test_the_model_sees_the_plate_at_work_size_with_its_surroundings():
     picture = photo(400, 900, 1)
     model = Same()

@@ -378,6 +378,24 @@ def test_prores_4444_keeps_alpha_and_chroma(files):
 
 
 @needs_av
+def test_colours_that_nobody_sees_do_not_reach_those_that_are_seen(files):
+    seen = []
+    for number, hidden in enumerate((0, 255)):
+        source, target = files(f"{number}.mov")
+        with av.open(str(source), "w") as output:
+            stream = output.add_stream("qtrle", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "argb"
+            pixels = np.full((48, 64, 4), hidden, np.uint8)
+            pixels[..., 3] = 0
+            pixels[:, :32] = (90, 120, 150, 255)
+            frame = av.VideoFrame.from_ndarray(pixels, "rgba").reformat(format="argb")
+            output.mux(stream.encode(frame) + stream.encode(None))
+        restore_video(source, target, lambda blurred: seen.append(blurred) or blurred)
+        assert alpha_of(target)[0, 0] == 255 and alpha_of(target)[0, -1] == 0
+    np.testing.assert_array_equal(*seen)
+
+
+@needs_av
 @pytest.mark.parametrize(
     ("name", "made", "left_out"),
     [

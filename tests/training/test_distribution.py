@@ -16,6 +16,7 @@ from helpers.trainings import tiny
 from helpers.workers import config_file, ended, free_ports, pair, start, wait_for
 
 from deblurgan_tf.errors import ConfigError, WorkFailed
+from deblurgan_tf.training import checkpoints
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.distribution import Workers, _is_chief, open_strategy
 
@@ -155,7 +156,7 @@ def mirrored(config, run, *overrides):
 
 def variables(run, step=None):
     """Name -> array of the newest checkpoint, or of that of a step."""
-    path = runs.latest_checkpoint(run)
+    path = checkpoints.latest(run)
     if step is not None:
         path = run / "checkpoints" / f"step-{step:08d}"
     reader = tf.train.load_checkpoint(str(path / "state"))
@@ -271,7 +272,7 @@ def test_a_killed_worker_stops_all_and_the_same_command_loses_nothing(
     code, output = results[1 - victim]
     assert code == 1, output
     assert "another worker is gone" in output and "Traceback" not in output
-    assert 4 <= runs.checkpoint_step(runs.latest_checkpoint(run)) < 40
+    assert 4 <= checkpoints.step_of(checkpoints.latest(run)) < 40
 
     for code, output in ended(pair(config, run)):
         assert code == 0, output
@@ -292,7 +293,7 @@ def test_one_workers_sigterm_stops_all_with_a_checkpoint(folder):
     both[1].send_signal(signal.SIGTERM)
     results = ended(both)
     assert [code for code, _ in results] == [143, 143], results
-    reached = runs.checkpoint_step(runs.latest_checkpoint(run))
+    reached = checkpoints.step_of(checkpoints.latest(run))
     for _, output in results:
         assert f"stopped at step {reached:,}" in output
 
@@ -310,7 +311,7 @@ def test_a_training_goes_on_with_another_number_of_workers(first, whole, tmp_pat
     wait_for(run / "checkpoints" / "step-00000004", begun)
     begun[0].send_signal(signal.SIGTERM)
     assert {code for code, _ in ended(begun)} == {143}
-    reached = runs.checkpoint_step(runs.latest_checkpoint(run))
+    reached = checkpoints.step_of(checkpoints.latest(run))
     assert 4 <= reached < 40
     for code, output in ended(begin(3 - first)):
         assert code == 0, output

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
-from deblurgan_tf.training import plots
+from deblurgan_tf.training import curves, plots
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.validation import Triplet
 
@@ -52,6 +54,14 @@ def patches(picture, colour):
 
 def area(picture, colour):
     return int(np.all(picture == np.array(colour, np.uint8), axis=2).sum())
+
+
+def charts(records):
+    """The charts of loss.png by their titles."""
+    figure = Figure()
+    curves.draw_all(figure, records)
+    named = {axis.get_title(loc="left"): axis for axis in figure.axes}
+    return {title: axis for title, axis in named.items() if title}
 
 
 def axes_of(figure):
@@ -111,29 +121,101 @@ def test_the_curves_beside_the_samples_end_at_their_step(tmp_path):
 
 def test_the_loss_curves_hold_the_values_of_the_log(tmp_path):
     log(tmp_path, [1, 2, 3, 4])
-    figure = plots.samples_figure([triplet()], runs.read_log(tmp_path), 4)
-    curves = {axis.get_ylabel(): axis.get_lines() for axis in axes_of(figure)}
-    curves.pop("")
-    assert list(curves) == [
-        "content",
-        "adversarial",
-        "critic",
-        "penalty",
-        "validation PSNR, dB",
+    drawn = charts(runs.read_log(tmp_path))
+    assert list(drawn) == [
+        "Generator and critic loss",
+        "Content loss",
+        "Adversarial loss of the generator",
+        "Gradient penalty of the critic",
+        "PSNR of the validation pictures, higher is better",
+        "SSIM of the validation pictures, higher is better",
     ]
-    content, critic = curves["content"][0], curves["critic"][0]
-    assert np.allclose(content.get_ydata(), [5, 5 / 2, 5 / 3, 5 / 4])
-    assert np.allclose(critic.get_ydata(), [-0.1, -0.2, -0.3, -0.4])
-    restored, blurred = curves["validation PSNR, dB"]
+    generator, content, adversarial, penalty, psnr, ssim = drawn.values()
+    for axis in (generator, content):
+        (line,) = axis.get_lines()
+        assert np.allclose(line.get_ydata(), [5, 5 / 2, 5 / 3, 5 / 4])
+        assert line.get_xdata().tolist() == [1, 2, 3, 4]
+        assert axis.get_xlabel() == "step"
+    assert np.allclose(adversarial.get_lines()[0].get_ydata(), 0.01)
+    assert np.allclose(penalty.get_lines()[0].get_ydata(), 0.5)
+    restored, best, blurred = psnr.get_lines()
     assert restored.get_xdata().tolist() == [2, 4]
     assert restored.get_ydata().tolist() == [22.0, 24.0]
+    assert (best.get_xdata(), best.get_ydata()) == ([4], [24.0])
     assert set(blurred.get_ydata()) == {19.0}
+    assert [axis.get_ylabel() for axis in (psnr, ssim)] == ["PSNR, dB", "SSIM, 0 to 1"]
+
+
+def test_generator_and_critic_are_in_one_chart_and_tell_apart_in_grey(tmp_path):
+    log(tmp_path, [1, 2, 3, 4])
+    figure = Figure()
+    curves.draw_all(figure, runs.read_log(tmp_path))
+    names = ("generator loss", "critic loss")
+    axis, other = (x for x in figure.axes if x.get_ylabel() in names)
+    assert axis.bbox.bounds == other.bbox.bounds
+    (generator,), (critic,) = axis.get_lines(), other.get_lines()
+    assert np.allclose(critic.get_ydata(), [-0.1, -0.2, -0.3, -0.4])
+    greys = [
+        np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114))
+        for line in (generator, critic)
+    ]
+    assert abs(greys[0] - greys[1]) > 0.2
+    assert generator.get_linestyle() != critic.get_linestyle()
+    assert len(other.get_legend().get_texts()) == 2
+
+
+def test_the_curves_are_over_epochs_where_the_log_has_them(tmp_path):
+    records = [
+        {"step": step, "epoch": step / 4, "content": 1.0, "generator": 1.0}
+        for step in (2, 4, 8)
+    ]
+    drawn = charts(records)
+    assert drawn["Generator loss"].get_xlabel() == "epoch"
+    (line,) = drawn["Generator loss"].get_lines()
+    assert line.get_xdata().tolist() == [0.5, 1.0, 2.0]
+    # A log that was begun by an earlier version has none in its first lines.
+    del records[0]["epoch"]
+    assert charts(records)["Generator loss"].get_xlabel() == "step"
+
+
+def test_many_values_are_drawn_with_their_moving_average():
+    values = np.random.default_rng(0).normal(2.0, 1.0, 400)
+    records = [
+        {"step": step, "generator": value, "content": value}
+        for step, value in enumerate(values, 1)
+    ]
+    each, mean = charts(records)["Content loss"].get_lines()
+    assert np.array_equal(each.get_ydata(), values)
+    place = int(np.flatnonzero(mean.get_xdata() == 200)[0])
+    assert mean.get_ydata()[place] == pytest.approx(values[190:210].mean())
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([12.0, 5.0, 3.0], None),  # one decade: a scale of equal steps
+        ([200.0, 20.0, 2.0], {"2", "5", "10", "20", "50", "100", "200"}),
+        ([40000.0, 300.0], {"500", "1,000", "2,000", "5,000", "10,000", "20,000"}),
+    ],
+)
+def test_the_ticks_of_a_loss_are_plain_numbers(values, ticks):
+    records = [
+        {"step": step, "generator": value, "content": value}
+        for step, value in enumerate(values, 1)
+    ]
+    figure = Figure()
+    curves.draw_all(figure, records)
+    (axis,) = (x for x in figure.axes if x.get_title(loc="left") == "Content loss")
+    figure.draw_without_rendering()
+    shown = {label.get_text() for label in axis.get_yticklabels()}
+    assert not any("$" in text or "e" in text for text in shown)
+    assert (axis.get_yscale() == "log") == (ticks is not None)
+    assert (ticks or set()) <= shown
 
 
 def test_a_training_without_a_critic_has_no_curves_of_it(tmp_path):
     log(tmp_path, [1, 3], adversarial=False)
-    figure = plots.samples_figure([triplet()], runs.read_log(tmp_path), 4)
-    assert {axis.get_ylabel() for axis in axes_of(figure)} == {"", "content"}
+    assert list(charts(runs.read_log(tmp_path))) == ["Generator loss", "Content loss"]
 
 
 def test_drawing_again_from_the_files_gives_the_same_pixels(tmp_path):
@@ -203,4 +285,4 @@ def test_an_empty_run_draws_nothing(tmp_path):
 def test_a_log_that_starts_with_a_validation_is_drawn(tmp_path):
     record = {"step": 1, "psnr": 20.0, "psnr_blurred": 19.0}
     figure = plots.samples_figure([triplet()], [record], 1)
-    assert "validation PSNR, dB" in {axis.get_ylabel() for axis in axes_of(figure)}
+    assert "PSNR, dB" in {axis.get_ylabel() for axis in axes_of(figure)}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import importlib.metadata
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from helpers.trainings import tiny
 
@@ -21,8 +25,11 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import spoken
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import temporary_name, write_atomically
+from deblurgan_tf.training import checkpoints
 from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.records import Records
 from deblurgan_tf.training.state import new_state
+from deblurgan_tf.training.writing import writing
 
 # Files.
 
@@ -55,6 +62,63 @@ def test_a_write_keeps_the_suffix_and_replaces_the_old_file(tmp_path):
     assert suffixes == [".keras"]
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def small_disk():
+    """A context in which no file can grow beyond some bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextlib.contextmanager
+    def limited(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_line_and_leaves_the_old_ones(
+    tmp_path, small_disk
+):
+    state = new_state(tiny())
+    first = checkpoints.save(tmp_path, state, None)
+    state.step.assign(5)
+    with small_disk(1000), pytest.raises(RunError) as caught:
+        checkpoints.save(tmp_path, state, None)
+    text = str(caught.value)
+    assert "step-00000005: cannot be written (" in text and "\n" not in text
+    assert "File too large); mend it, and run the same command again" in text
+    assert "{{" not in text and "[Op" not in text
+    assert list((tmp_path / "checkpoints").iterdir()) == [first]
+    assert checkpoints.save(tmp_path, state, None).name == "step-00000005"
+
+
+def test_what_else_a_training_writes_fails_in_one_line_too(tmp_path, small_disk):
+    config = tiny(loss={"adversarial": "none"})
+    state = new_state(config)
+    validation = SimpleNamespace(items=[])
+    with Records(tmp_path, config, state, 9, validation, None) as records:
+        with small_disk(10), pytest.raises(RunError, match=r"log\.jsonl: .*too large"):
+            runs.append_log(tmp_path, {"step": 1, "text": "x" * 100})
+        with (
+            small_disk(10),
+            pytest.raises(RunError, match=r"generator\.keras: .*large"),
+        ):
+            records.validate(1)
+    assert not list(tmp_path.glob(".deblurgan-*"))
+
+
+def test_a_full_disk_in_tensorflows_words_is_one_line(tmp_path):
+    words = "{{function_node __wrapped__X}} /run/events; No space left on device [Op:X]"
+    with pytest.raises(RunError) as caught, writing(tmp_path):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{words}\n\tmore")
+    assert str(caught.value) == (
+        f"{tmp_path}: cannot be written (/run/events; No space left on device); mend "
+        "it, and run the same command again to resume"
+    )
 
 
 # The config of a run.
@@ -234,7 +298,7 @@ def states():
 def saved(tmp_path, states):
     """A run with one checkpoint of the first state, and the checkpoint."""
     states[0].step.assign(30)
-    return tmp_path, runs.save_checkpoint(tmp_path, states[0], {"psnr": 21.5})
+    return tmp_path, checkpoints.save(tmp_path, states[0], {"psnr": 21.5})
 
 
 def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
@@ -244,10 +308,10 @@ def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
     assert len(momenta) >= 2 * len(states[0].generator.trainable_variables)
     changed = [not np.array_equal(a, b) for a, b in zip(first, second, strict=True)]
     assert all(changed)
-    assert runs.latest_checkpoint(run) == path
-    assert runs.checkpoint_step(path) == 30
+    assert checkpoints.latest(run) == path
+    assert checkpoints.step_of(path) == 30
     fresh = new_state(tiny())
-    assert runs.restore_checkpoint(path, fresh) == {"psnr": 21.5}
+    assert checkpoints.restore(path, fresh) == {"psnr": 21.5}
     for value, restored in zip(first, variables(fresh), strict=True):
         assert value.tobytes() == restored.numpy().tobytes()
 
@@ -255,10 +319,10 @@ def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
 def test_the_newest_two_checkpoints_are_kept(tmp_path, states):
     for step in (3, 6, 9, 10):
         states[0].step.assign(step)
-        runs.save_checkpoint(tmp_path, states[0], None)
+        checkpoints.save(tmp_path, states[0], None)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["step-00000009", "step-00000010"]
-    assert runs.latest_checkpoint(tmp_path).name == "step-00000010"
+    assert checkpoints.latest(tmp_path).name == "step-00000010"
 
 
 def half_a_checkpoint(run):
@@ -273,7 +337,7 @@ def test_half_a_checkpoint_is_never_taken_and_asking_removes_nothing(saved):
     # A worker that is not the chief asks too, while the chief removes or writes.
     run, path = saved
     partial = half_a_checkpoint(run)
-    assert runs.latest_checkpoint(run) == path
+    assert checkpoints.latest(run) == path
     assert partial.is_dir()
 
 
@@ -284,14 +348,14 @@ def test_what_a_killed_process_left_half_is_removed_and_never_taken(saved):
     for name in ("generator.keras", "samples/step-00000030.npz"):
         temporary_name(run / name).write_bytes(b"half")
     runs.remove_leftovers(run)
-    assert runs.latest_checkpoint(run) == path
+    assert checkpoints.latest(run) == path
     assert list((run / "checkpoints").iterdir()) == [path]
     assert {x.name for x in run.iterdir()} == {"checkpoints", "samples"}
     assert list((run / "samples").iterdir()) == []
 
 
 def test_a_new_run_has_no_checkpoint(tmp_path):
-    assert runs.latest_checkpoint(tmp_path) is None
+    assert checkpoints.latest(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -313,7 +377,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
     else:
         (path / "state.json").unlink()
     with pytest.raises(RunError, match=f"{path}: cannot be restored") as caught:
-        runs.restore_checkpoint(path, states[1])
+        checkpoints.restore(path, states[1])
     assert "Remove this folder" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -330,7 +394,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
 def test_a_checkpoint_of_other_models_is_refused(saved, other):
     _, path = saved
     with pytest.raises(RunError, match=f"{path}: cannot be restored"):
-        runs.restore_checkpoint(path, new_state(tiny(**other)))
+        checkpoints.restore(path, new_state(tiny(**other)))
 
 
 # One process at a time.

@@ -11,6 +11,7 @@ from deblurgan_tf.config import Config, parse
 from deblurgan_tf.images import to_float
 from deblurgan_tf.models.layers import dropout_seeds
 from deblurgan_tf.models.unrolled import stages
+from deblurgan_tf.training.learning_rate import Lengthening
 from deblurgan_tf.training.losses import content_loss, gradient_penalty
 from deblurgan_tf.training.state import loss_names, new_state
 from deblurgan_tf.training.step import ALPHA_SALT, learning_rate, make_train_step
@@ -163,6 +164,34 @@ def test_the_rate_never_grows_and_the_last_step_still_learns():
             assert rates[0] == pytest.approx(RATE)
             assert (np.diff(rates) <= 0).all()
             assert rates[-1] > 0
+
+
+def _rates(total, lengthened=()):
+    steps = tf.range(total, dtype=tf.int64)
+    return learning_rate(_config(), steps, total, lengthened).numpy() / RATE
+
+
+def test_the_rate_of_a_lengthened_run_rises_without_a_jump():
+    short, plain = _rates(6000), _rates(12000)
+    rates = _rates(12000, [Lengthening(6000, 6000)])
+    assert (rates[:6000] == short).all() and short[-1] < 4e-4
+    # 600 steps are a tenth of those that were added.
+    assert np.diff(rates[5999:]).max() == pytest.approx(1 / 600, rel=0.01)
+    assert rates[6000] == pytest.approx(1 / 600 + 1 / 3000, rel=0.01)
+    assert rates[6300] == pytest.approx(0.5, abs=0.01)
+    assert rates.argmax() == 0 and rates[6500] < plain[6500]
+    assert np.allclose(rates[6600:], plain[6600:], atol=1e-6)
+
+
+def test_a_run_that_was_lengthened_before_its_rate_fell_has_the_longer_ones_rates():
+    assert (_rates(12000, [Lengthening(1000, 6000)]) == _rates(12000)).all()
+
+
+def test_a_run_may_be_lengthened_again():
+    first = _rates(120, [Lengthening(60, 60)])
+    rates = _rates(240, [Lengthening(60, 60), Lengthening(120, 120)])
+    assert (rates[:120] == first).all()
+    assert np.diff(rates).max() < 0.2
 
 
 def test_both_optimisers_get_the_rate_of_the_step(wgan):

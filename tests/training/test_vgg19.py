@@ -167,7 +167,7 @@ def test_a_download_that_fails_names_the_reason_and_the_ways_out(monkeypatch):
         "Name or service not known",
         "run once with a network",
         "--set loss.vgg19_weights=FILE",
-        "loss.content={charbonnier: 50.0}",
+        "--set 'loss.if_unavailable={charbonnier: 50.0}'",
     ):
         assert part in str(caught.value)
 

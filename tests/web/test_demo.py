@@ -27,11 +27,13 @@ from deblurgan_tf import demo, images
 from deblurgan_tf.blur import kernels
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.plates.boxes import Box, FoundPlate
+from deblurgan_tf.storage import model_names
 from deblurgan_tf.storage.installation import install_command
+from deblurgan_tf.web import models as web_models
 from deblurgan_tf.web import own_blur, pictures, plate_places, server, visits
-from deblurgan_tf.web.handlers import NO_OCR, NO_PICTURE, NO_PLATE, Handlers
+from deblurgan_tf.web.handlers import NEARLY, NO_OCR, NO_PICTURE, NO_PLATE, Handlers
 from deblurgan_tf.web.inside import InsideOnly
-from deblurgan_tf.web.models import Models
+from deblurgan_tf.web.models import EXPLAINED, OWN, Models
 from deblurgan_tf.web.own_blur import Settings
 from deblurgan_tf.web.samples import Sample, samples
 from deblurgan_tf.web.uploads import OwnUploads
@@ -392,7 +394,8 @@ def test_a_file_of_too_many_bytes_is_refused(page, monkeypatch):
 def test_what_is_handed_out_is_what_the_model_makes(page, shape, dtype):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, np.iinfo(dtype).max + 1, (*shape, 3), dtype)
-    alpha = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    top = np.iinfo(dtype).max
+    alpha = rng.integers(top // 85, top + 1, shape, dtype)  # nothing is hidden
     data = images.encode(images.Picture(pixels, alpha=alpha))
     taken = page.take("one", upload(page, "a b.png", data))
     assert f"{shape[1]}x{shape[0]} pixels" in taken.message
@@ -467,10 +470,24 @@ def test_the_server_fetches_nothing_for_a_visitor(path, refused):
 
 
 def test_visitors_see_names_and_no_paths(models):
-    assert models.names == ["narrow.keras", "photos", "plates", "plates_quick"]
+    shipped = ["photos", "plates", "plates_quick"]
+    assert models.names == ["narrow.keras", "auto", *shipped]
     with pytest.raises(UsageError, match="plates_quick"):
         models.restorer("/etc/passwd")
     assert models.restorer("plates_quick") is models.restorer("plates_quick")
+
+
+def test_names_are_explained(models, monkeypatch):
+    labels = {name: label for label, name in models.choices}
+    assert list(labels) == models.names
+    assert labels["plates"] == "plates: close-ups of number plates"
+    assert labels["narrow.keras"] == f"narrow.keras: {OWN}"
+    assert set(model_names.shipped()) < set(EXPLAINED)  # none without its words
+    loaded = []
+    monkeypatch.setattr(web_models, "load", loaded.append)
+    page_of_auto = Models("auto")
+    assert loaded == ["photos"] and page_of_auto.names[0] == "auto"
+    assert page_of_auto.choices[0] == ("auto: chosen by the picture", "auto")
 
 
 def test_an_unknown_model_is_an_answer(page):
@@ -535,16 +552,64 @@ def test_plates_at_written_places_without_the_ocr(page, no_ocr):
     assert (result != pixels).any()
 
 
-def test_plates_have_a_model_of_their_own_in_place_of_the_one_for_photos(
-    page, models, no_ocr, monkeypatch
-):
+def test_the_model_follows_the_sample(page, models, no_ocr, monkeypatch):
     narrow, asked = models.restorer("narrow.keras"), []
     monkeypatch.setattr(models, "restorer", lambda name: asked.append(name) or narrow)
+    plate, street = (
+        next(sample for sample in samples() if sample.caption == caption)
+        for caption in ("plate", "street")
+    )
+
+    def used(chosen):
+        del asked[:]
+        whole = page.restore("one", chosen, ignored).message
+        box = page.plates("one", chosen, "20,10,60,30", ignored).message
+        own = page.own_blur("one", chosen, Settings(length=3), ignored).message
+        (name,) = set(asked)
+        assert len(asked) == 3 and f"1 plate restored by {name}." in box
+        assert whole.endswith(f"Restored by {name}.")
+        assert own.endswith(f"Restored by {name}.")
+        return name
+
+    page.take_sample("one", plate)
+    assert used("auto") == "plates"
+    assert used("plates_quick") == "plates_quick"  # the visitor's word counts
+    page.take_sample("one", street)
+    assert used("auto") == "photos"
+    page.take_sample("one", plate)
     page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
-    for chosen, used in (("photos", "plates"), ("plates_quick", "plates_quick")):
-        answer = page.plates("one", chosen, "20,10,60,30", ignored)
-        assert f"1 plate restored by {used}." in answer.message
-        assert asked.pop() == used and not asked
+    assert used("auto") == "photos"
+
+
+def test_a_picture_that_stays_as_it_was_is_told(page, models, monkeypatch):
+    class Brighter:
+        change = 0
+
+        def restore(self, pixels, on_part=None):
+            return pixels + np.uint8(self.change)
+
+    brighter = Brighter()
+    monkeypatch.setattr(models, "restorer", lambda name: brighter)
+    page.take("one", upload(page, "a.png", png(photo(40, 60, 0) // 2)))
+    for change, told in ((1, True), (20, False)):
+        brighter.change = change
+        message = page.restore("one", "photos", ignored).message
+        assert "Restored by photos." in message
+        assert (NEARLY in message) == told
+
+
+def test_places_are_given_for_the_command_line(page, no_ocr):
+    page.take("one", upload(page, "car.png", png(photo(80, 160, 0))))
+    scale = pictures.shown_scale(80, 160)
+    answer = page.tap("one", (20 * scale, 10 * scale), "")
+    assert answer.options == ""
+    answer = page.tap("one", (80 * scale, 40 * scale), answer.text)
+    assert answer.options == "--box 20,10,60,30"
+    answer = page.mark("one", "20,10,60,30\n1,2,30,40")
+    assert answer.options == "--box 20,10,60,30 --box 1,2,30,40"
+    assert page.mark("one", "20,10,60,30\n1,2").options == ""  # being written
+    answer = page.plates("one", "narrow.keras", "20,10,60,30", ignored)
+    assert answer.options == "--box 20,10,60,30" and not answer.failed
 
 
 def test_plates_are_not_restored_for_a_visitor_who_has_left(page, no_ocr):
@@ -569,7 +634,8 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
     from deblurgan_tf.restoring import plates as plate_restoration
 
     found = [FoundPlate(Box(20, 10, 60, 30), 0.9)]
-    readings = iter([plates.Reading("AB12", 0.5), plates.Reading("", 0.0)])
+    texts = [("AB12", 0.5), ("", 0.0), ("7", 0.71), ("ABC", 0.9)]
+    readings = iter([plates.Reading(*text) for text in texts])
     monkeypatch.setattr(plate_places, "has_ocr", lambda: True)
     monkeypatch.setattr(plate_restoration, "find_plates", lambda pixels: found)
     monkeypatch.setattr(plate_restoration, "read_plate", lambda crop: next(readings))
@@ -578,6 +644,9 @@ def test_plates_that_are_found_and_read(page, monkeypatch):
     assert not answer.failed
     names = [name for _, name in answer.crops]
     assert names == ["1 blurred: AB12 (50% sure)", "1 restored: nothing read"]
+    answer = page.plates("one", "narrow.keras", "", ignored)
+    names = [name for _, name in answer.crops]
+    assert names == ["1 blurred: 7", "1 restored: ABC (90% sure)"]
     found.clear()
     answer = page.plates("one", "narrow.keras", "", ignored)
     assert answer.message == NO_PLATE and answer.crops == []
@@ -739,3 +808,14 @@ def test_the_page_names_no_path_of_the_server(page):
     os.remove(path)
     answer = page.take("one", path)
     assert answer.failed and str(page.visits.root) not in answer.message
+
+
+def test_a_preview_has_the_colours_of_the_picture_and_notices_are_told():
+    pixels = photo(12, 16, 0)
+    linear = ((b"gAMA", struct.pack(">I", 100_000)),)
+    picture = images.Picture(pixels, png_colour=linear, notices=("left out: x",))
+    shown = images.decode(pictures.shown(pixels, picture), "shown.jpg")
+    assert shown.icc == images.profile_of(picture) is not None
+    assert pictures.described(picture, "a.png") == ("a.png: 16x12 pixels; left out: x")
+    film = images.Picture(pixels, png_colour=((b"cICP", bytes((9, 16, 0, 1))),))
+    assert images.decode(pictures.shown(pixels, film), "shown.jpg").icc is None

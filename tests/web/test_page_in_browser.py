@@ -272,11 +272,16 @@ def test_a_plate_that_is_not_found_is_tapped_and_restored(visitor):
     box = page.input_value("#boxes textarea")
     tapped, wanted = ([int(n) for n in text.split(",")] for text in (box, CAR_PLATE))
     np.testing.assert_allclose(tapped, wanted, atol=2)
+    copied = page.locator("#options textarea, #options input")
+    playwright.expect(copied).to_have_value(f"--box {box}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#options").get_by_role("button").click()
+    assert page.evaluate("navigator.clipboard.readText()") == f"--box {box}"
     page.get_by_role("button", name="Clear the places").click()
     playwright.expect(page.locator("#boxes textarea")).to_have_value("")
     page.fill("#boxes textarea", CAR_PLATE)
     start.click()
-    says(page, "1 plate restored by plates.", "#plates-message")
+    says(page, "1 plate restored by photos.", "#plates-message")
     playwright.expect(page.locator("#crops img")).to_have_count(2)
     name, result = handed_out(page, "Download the picture")
     assert name == "car-blurred-plates.png"
@@ -338,13 +343,44 @@ def test_equal_uploads_have_a_path_each(server):
         path.unlink()
 
 
+def in_view(page, place):
+    """Waits until all of it is seen: scrolling takes a moment."""
+    playwright.expect(page.locator(place)).to_be_in_viewport(
+        ratio=0.99, timeout=PATIENCE
+    )
+
+
+def test_the_model_follows_the_sample_and_names_are_explained(visitor):
+    page = visitor()
+    chosen = page.locator("#model input")
+    playwright.expect(chosen).to_have_value("auto: chosen by the picture")
+    page.locator("#samples button").nth(0).click()
+    says(page, "plate-1-blurred.png: 128x64 pixels. Restored by plates.")
+    _, picture = handed_out(page)
+    blurred = images.read_rgb(SAMPLES / "plate-1-blurred.png").astype(int)
+    assert np.abs(picture.pixels - blurred).mean() > 10  # anyone sees it
+    page.locator("#samples button").nth(4).click()
+    says(page, "street-blurred.jpg: 640x360 pixels. Restored by photos.")
+    playwright.expect(chosen).to_have_value("auto: chosen by the picture")
+    chosen.click()
+    page.get_by_role("option", name="plates_quick: number plates, fast").click()
+    says(page, "street-blurred.jpg: 640x360 pixels. Restored by plates_quick.")
+
+
 def test_a_phone_shows_all_of_it(visitor):
     page = visitor(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     page.locator("#samples button").nth(1).tap()
-    says(page, "plate-2-blurred.png: 128x64 pixels. Restored by")
+    says(page, "plate-2-blurred.png: 128x64 pixels. Restored by plates.")
     assert page.locator("#pair img").count() == 2
+    in_view(page, "#pair")
+    drop(page, "notes.jpg", b"no picture at all")
+    says(page, "notes.jpg: not a picture of a known format")
+    in_view(page, "#message")
+    drop(page, "small.png", png(photo(200, 300, 0)))
+    says(page, "small.png: 300x200 pixels. Restored by photos.")
+    in_view(page, "#pair")
     for tab in ("Restore", "Plates", "Own blur"):
         page.get_by_role("tab", name=tab, exact=True).tap()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
