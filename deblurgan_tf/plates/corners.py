@@ -23,7 +23,7 @@ from deblurgan_tf.plates.boxes import Box
 # first sight; and the geometric mean of that and of the second look's has to be the
 # second number, at least.
 FIRST_SIGHT = 0.35
-THRESHOLD = 0.58
+THRESHOLD = 0.5
 # Places whose probability is this part of the peak's have a say where the corners are.
 VOTE = 0.5
 # Two quadrilaterals are one plate if they share this part of the smaller one.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from helpers.places import ROOT
 
+from deblurgan_tf.data.plates.render import render
 from deblurgan_tf.models import detector
 from deblurgan_tf.plates import corners
 from deblurgan_tf.plates.boxes import Box
@@ -181,3 +183,17 @@ def test_a_network_that_finds_nothing_gives_no_plates():
     keras.utils.set_random_seed(1)
     model = detector.detector()
     assert corners.find_corners(model, np.zeros((40, 64, 3), np.uint8)) == []
+
+
+def test_the_trained_detector_finds_rendered_plates_of_one_and_two_lines():
+    model = keras.models.load_model(
+        ROOT / "experiments" / "plate_detection" / "detector.keras"
+    )
+    for seed, lines in ((0, 1), (2, 2)):
+        drawn = render(seed, 96, 144, with_glyphs=False)
+        pixels = np.full((256, 320, 3), 70, np.uint8)
+        pixels[80:176, 90:234] = drawn.image
+        [plate] = corners.find_corners(model, pixels)
+        quad = drawn.corners + np.float32([90, 80])
+        assert corners.quadrilateral_iou(plate.corners, quad) > 0.75
+        assert plate.lines == lines == len(drawn.plate.rows)
