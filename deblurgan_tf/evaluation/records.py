@@ -22,8 +22,9 @@ from typing import Any
 
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
-from deblurgan_tf.storage.atomic import LEFTOVERS, write_text
+from deblurgan_tf.storage.atomic import append, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.leftovers import remove_leftovers
 from deblurgan_tf.storage.writing_errors import writing_to
 
 
@@ -59,8 +60,8 @@ class Records:
         self.file = output / "records.jsonl"
         # Left by processes that were killed while they wrote.
         for folder in ("restored", "kernels"):
-            for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
-                partial.unlink()
+            for place, _, _ in os.walk(output / folder):
+                remove_leftovers(Path(place))
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
         for line in read_lines(self.file):
             key = line["method"], line["file"]
@@ -108,10 +109,7 @@ class Records:
     def _add(self, task: Task, more: dict[str, Any]) -> None:
         method, file = task.key
         line = {"method": method, "file": file, "restoring": task.restoring, **more}
-        with open(self.file, "a", encoding="utf-8") as stream:
-            stream.write(_line(line))
-            stream.flush()
-            os.fsync(stream.fileno())
+        append(self.file, _line(line).encode())
         self.lines[task.key] = line
 
 

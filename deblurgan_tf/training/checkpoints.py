@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deblurgan_tf.errors import RunError
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.writing import writing
 
@@ -23,7 +23,7 @@ def save(run: Path, state: State, best: dict[str, float] | None) -> Path:
     """
     folder = run / "checkpoints"
     with writing(folder):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     step = int(state.step)
     path = folder / f"step-{step:08d}"
 

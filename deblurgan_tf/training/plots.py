@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.training import curves
 from deblurgan_tf.training.run_folder import read_log
 from deblurgan_tf.training.validation import Triplet
@@ -27,7 +27,7 @@ DPI = 100
 def save_samples(run: Path, step: int, triplets: list[Triplet]) -> None:
     """Stores the samples of a step in RUN/samples as .npz, and draws them as .png."""
     folder = run / "samples"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     arrays = {
         f"{name}_{number}": picture
         for number, triplet in enumerate(triplets)

@@ -13,7 +13,6 @@ import json
 import platform
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,8 +28,9 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_text
+from deblurgan_tf.storage.atomic import append, make_folder, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.leftovers import is_temporary, temporary_folder
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
 from deblurgan_tf.training.writing import writing
@@ -56,7 +56,7 @@ def check_writable(run: Path) -> None:
     place = next(path for path in (run, *run.absolute().parents) if path.exists())
     try:
         # Rights alone do not tell: root has all of them on a disk that is read-only.
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+        with temporary_folder(place):
             pass
     except OSError as error:
         raise _not_writable(run, error.strerror, place) from None
@@ -75,7 +75,7 @@ def _check_path(run: Path) -> None:
 
 def _open_lock(run: Path) -> TextIO:
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
         return open(run / ".lock", "a")
     except OSError as error:
         raise _not_writable(run, error.strerror, error.filename) from None
@@ -105,7 +105,9 @@ def remove_leftovers(run: Path) -> None:
     writing these files.
     """
     for folder in (run, run / "checkpoints", run / "samples"):
-        for leftover in folder.glob(LEFTOVERS):
+        for leftover in folder.iterdir() if folder.is_dir() else ():
+            if not is_temporary(leftover.name):
+                continue
             if leftover.is_dir():
                 shutil.rmtree(leftover)
             else:
@@ -171,8 +173,7 @@ def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> 
     command = _describe_command(arguments)
     write_text(run / "config.yaml", configs.dump(config))
     write_text(run / "pictures.txt", "".join(f"{name}\n" for name in _lines(names)))
-    with open(run / "command.txt", "a", encoding="utf-8") as file:
-        file.write(command)
+    append(run / "command.txt", command.encode(errors="surrogateescape"))
 
 
 def _lines(names: list[str]) -> list[str]:
@@ -249,8 +250,8 @@ def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
     line = json.dumps(record, allow_nan=False) + "\n"
     path = run / "log.jsonl"
-    with writing(path), open(path, "a", encoding="utf-8") as file:
-        file.write(line)
+    with writing(path):
+        append(path, line.encode())
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
