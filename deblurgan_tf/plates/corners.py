@@ -37,6 +37,8 @@ SMALLEST_SIDE = 96  # of the smallest copy, pixels
 # count. In pixels.
 LOOK_WIDTH, LOOK_HEIGHT, LOOK_PLATE = 224, 192, 100.0
 WIDE, LARGE = 100.0, 150.0
+# So many plates are looked at again, at most: a page of text may look like hundreds.
+MOST = 40
 # What is seen again is the same plate if the two have this IoU, and it may be unlikely.
 SAME = 0.3
 LOWEST = 0.02
@@ -169,7 +171,8 @@ def find_corners(
             corners = (plate.corners * scale).astype(np.float32)
             found.append(plate._replace(corners=corners))
     reduction = looked_at[0].shape[1] / pixels.shape[1]
-    sure = _second_look(model, pixels, distinct_quadrilaterals(found), reduction)
+    likely = distinct_quadrilaterals(found)[:MOST]
+    sure = _second_look(model, pixels, likely, reduction)
     return distinct_quadrilaterals(plate for plate in sure if plate.score >= threshold)
 
 

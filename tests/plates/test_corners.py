@@ -158,6 +158,29 @@ def test_what_is_no_plate_at_the_second_look_is_none(monkeypatch, second, count)
     assert len(corners.find_corners(None, pixels)) == count
 
 
+def test_only_the_best_forty_are_looked_at_again(monkeypatch):
+    small = (QUAD - QUAD.mean(axis=0)) / 4
+    places = np.mgrid[24:232:32, 24:300:32].reshape(2, -1).T[:60]
+    likely = np.linspace(0.5, 0.9, len(places))
+    plates = [
+        (small + np.float32(place[::-1]), score, 1)
+        for place, score in zip(places, likely, strict=True)
+    ]
+    seen = []
+
+    def answers(model, pictures):
+        if pictures.shape[1] == corners.LOOK_HEIGHT:
+            seen.append(len(pictures))
+        made = [answer(30, 40, plates)] * len(pictures)
+        return tuple(np.stack(part) for part in zip(*made, strict=True))
+
+    monkeypatch.setattr(corners, "_answers", answers)
+    monkeypatch.setattr(corners, "copies", lambda pixels, smallest: [pixels])
+    corners.find_corners(None, np.zeros((240, 320, 3), np.uint8))
+    assert len(places) == 60
+    assert seen == [40]
+
+
 @pytest.mark.parametrize("size", [12, 60, 400])
 def test_a_close_up_shows_the_plate_where_its_map_says(size):
     pixels = np.zeros((500, 700, 3), np.uint8)
