@@ -21,12 +21,15 @@ from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images.picture import Compression
 
 NO_END = "the end marker is missing, but every pixel is there"
+COARSE = "the last scans are missing: the picture is coarser than it was"
 
 _BEGIN_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 # A marker in the compressed pixels that is neither a stuffed byte nor a restart, nor
 # the one that stands alone and means nothing.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _PADDING = re.compile(rb"(?<!\xff)\x00{64,}\Z")  # of a file that was laid out too long
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_INTERVAL = 0xDD  # announces how many units lie between restart markers
 _COEFFICIENTS = 64
 _SEGMENTS = 10_000  # of a file; those before the pixels are read one by one
 _EXIF = 1 << 20  # bytes; Pillow joins what stands in several segments
@@ -49,6 +52,7 @@ class _Frame(NamedTuple):
 
     marker: int
     blocks: dict[int, int]
+    units: int  # of all components together: what a scan of several goes through
 
     @classmethod
     def of(cls, segment: _Segment) -> _Frame:
@@ -68,6 +72,7 @@ class _Frame(NamedTuple):
                 * -(-height * down // (8 * highest))
                 for name, (across, down) in sides.items()
             },
+            -(-width // (8 * widest)) * -(-height // (8 * highest)),
         )
 
 
@@ -111,9 +116,15 @@ def check(data: bytes) -> None:
     that claims to be a large picture is found before there is memory for the picture.
     """
     frame: _Frame | None = None
-    visits = 0
+    visits = interval = 0
+    scan: tuple[int, int] | None = None  # where one begins, and its restart markers
     for segment in _segments(data):
-        if _begins_frame(segment):
+        if scan is not None:
+            _check_restarts(data[scan[0] : segment.start], scan[1])
+            scan = None
+        if segment.marker == _INTERVAL:
+            interval = int.from_bytes(segment.body[:2])
+        elif _begins_frame(segment):
             frame = _Frame.of(segment)
             bits = {0xC0: 2, 0xC1: 2, 0xC2: 1}.get(segment.marker, 0)
             if sum(frame.blocks.values()) * bits > 8 * len(data):
@@ -121,10 +132,22 @@ def check(data: bytes) -> None:
         elif segment.marker == _BEGIN_SCAN[1] and frame is not None:
             names = segment.body[1 : 1 + 2 * segment.body[0] : 2]
             visits += 1 + sum(frame.blocks.get(name, 0) for name in names)
+            if interval:
+                units = (
+                    frame.blocks.get(names[0], 0) if len(names) == 1 else frame.units
+                )
+                scan = segment.start, (units - 1) // interval
             if visits > VISITS:
                 raise PictureError(
                     "a JPEG of too many scans; save it anew with another program"
                 )
+
+
+def _check_restarts(scan: bytes, needed: int) -> None:
+    """Restart markers are numbered from 0 to 7; `needed` are in a scan."""
+    found = [marker[1] & 7 for marker in _RESTART.findall(scan)]
+    if len(found) < needed or found != [n % 8 for n in range(len(found))]:
+        raise OSError("pixels are missing between restart markers")
 
 
 def _begins_frame(segment: _Segment) -> bool:
@@ -147,11 +170,12 @@ def load(data: bytes, image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]
             raise OSError("pixels are missing, and so is the end marker")
         return whole, (NO_END,)
     image.load()
-    # Decoders fill what is missing with this grey. Some sound pictures have it there
-    # too, so that is the reason for a closer look and no more.
-    if _grey_corner(image) and _whole(data[: _end(data)]) is None:
-        raise OSError("pixels are missing before the end marker")
-    return image, ()
+    progressive = "progressive" in image.info
+    # Decoders fill what is missing with this grey, or leave it as coarse as it was.
+    # Some sound pictures have the grey too, so it is a reason to look closer, no more.
+    if (progressive or _grey_corner(image)) and not _complete(data, image):
+        raise OSError("pixels are missing before a marker")
+    return image, ((COARSE,) if progressive and not _refined(data) else ())
 
 
 def compression(image: Image.Image) -> Compression | None:
@@ -191,6 +215,20 @@ def _whole(data: bytes) -> Image.Image | None:
         elif not np.array_equal(np.asarray(image), np.asarray(first)):
             return None
     return first
+
+
+def _complete(data: bytes, image: Image.Image) -> bool:
+    """Whether no scan needs more than it has: bytes behind each change nothing."""
+    parts, position, scanning = [], 0, False
+    for segment in _segments(data):
+        if scanning:
+            parts += [data[position : segment.start], b"\xaa" * 64]
+            position = segment.start
+        scanning = segment.marker == _BEGIN_SCAN[1]
+    file = io.BytesIO(b"".join([*parts, data[position:]]))
+    longer = JpegImagePlugin.JpegImageFile(file)
+    longer.load()
+    return np.array_equal(np.asarray(longer), np.asarray(image))
 
 
 def _grey_corner(image: Image.Image) -> bool:

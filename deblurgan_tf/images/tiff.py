@@ -24,6 +24,8 @@ from deblurgan_tf.images import tiff_checks
 
 # tifffile logs unusual tags; without a handler the lines go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# OpenCV prints there what its decoders say; that they failed is raised here.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 # Tags that say what a picture shows and what its numbers mean, not how it is stored:
 # document, description, make, model, page, curve, software, date, artist, computer,
