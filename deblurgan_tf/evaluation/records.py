@@ -61,7 +61,7 @@ class Records:
             for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
                 partial.unlink()
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        for line in read_lines(self.file):
+        for line in read_lines(self.file, _fits):
             key = line["method"], line["file"]
             if key not in again:
                 self.lines[key] = line
@@ -109,6 +109,19 @@ class Records:
         line = {"method": method, "file": file, "restoring": task.restoring, **more}
         append(self.file, _line(line).encode())
         self.lines[task.key] = line
+
+
+def _fits(line: dict[str, Any]) -> bool:
+    """Whether a line has what `state` reads; the pictures of others are done again."""
+    if not all(isinstance(line.get(x), str) for x in ("method", "file", "restoring")):
+        return False
+    if "error" in line:
+        return isinstance(line.get("limit"), int | float)
+    return (
+        isinstance(line.get("seconds"), int | float)
+        and isinstance(line.get("measuring"), str)
+        and isinstance(line.get("scores"), dict)
+    )
 
 
 def _line(line: dict[str, Any]) -> str:
