@@ -117,10 +117,12 @@ def _fits(line: dict[str, Any]) -> bool:
         return False
     if "error" in line:
         return isinstance(line.get("limit"), int | float)
+    scores = line.get("scores")
     return (
-        isinstance(line.get("seconds"), int | float)
+        isinstance(line.get("seconds", ""), int | float | None)
         and isinstance(line.get("measuring"), str)
-        and isinstance(line.get("scores"), dict)
+        and isinstance(scores, dict)
+        and all(isinstance(x, int | float | str | None) for x in scores.values())
     )
 
 

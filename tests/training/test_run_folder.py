@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import keras
 import numpy as np
@@ -26,7 +27,7 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import spoken
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import temporary_name, write_atomically
-from deblurgan_tf.training import checkpoints
+from deblurgan_tf.training import checkpoints, loop
 from deblurgan_tf.training import run_folder as runs
 from deblurgan_tf.training.checkpoints import Known
 from deblurgan_tf.training.content import (
@@ -34,7 +35,9 @@ from deblurgan_tf.training.content import (
     read_content,
     write_content,
 )
+from deblurgan_tf.training.learning_rate import lengthenings
 from deblurgan_tf.training.records import Records
+from deblurgan_tf.training.schedule import Due
 from deblurgan_tf.training.state import new_state
 from deblurgan_tf.training.writing import writing
 
@@ -362,6 +365,31 @@ def test_a_log_takes_no_nan(tmp_path):
     with pytest.raises(ValueError, match="Out of range float values"):
         runs.append_log(tmp_path, {"step": 1, "generator": float("nan")})
     assert runs.read_log(tmp_path) == []
+
+
+@pytest.mark.parametrize("line", ["", '{"step": 4}', '{"step": "4", "total": 9}'])
+def test_a_lengthening_that_is_not_known_is_named(tmp_path, line):
+    (tmp_path / "lengthened.jsonl").write_text(f'{{"step": 2, "total": 4}}\n{line}\n')
+    if not line:
+        assert lengthenings(tmp_path, tiny(), None, 0) == ((2, 4),)
+        return
+    with pytest.raises(RunError, match=r"lengthened\.jsonl: line 2 .*file back"):
+        lengthenings(tmp_path, tiny(), None, 0)
+
+
+def test_the_last_checkpoint_is_written_before_the_figures(monkeypatch):
+    done = []
+    names = ("log", "validate", "draw_samples", "save_checkpoint", "draw_figures")
+    records = MagicMock()
+    for name in names:
+        getattr(records, name).side_effect = lambda *_, name=name: done.append(name)
+    records.__exit__.return_value = None
+    schedule = SimpleNamespace(total=1, due=lambda *_: Due(True, True, True, True))
+    state = SimpleNamespace(step=0)
+    workers = SimpleNamespace(any=bool)
+    monkeypatch.setattr(loop, "check_finite", lambda _: None)
+    loop.run_steps(schedule, state, lambda _: None, iter([0]), workers, records)
+    assert done == list(names)
 
 
 # Checkpoints.
