@@ -63,7 +63,7 @@ class Records:
             for place, _, _ in os.walk(output / folder):
                 remove_leftovers(Path(place))
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        for line in read_lines(self.file):
+        for line in read_lines(self.file, _fits):
             key = line["method"], line["file"]
             if key not in again:
                 self.lines[key] = line
@@ -111,6 +111,21 @@ class Records:
         line = {"method": method, "file": file, "restoring": task.restoring, **more}
         append(self.file, _line(line).encode())
         self.lines[task.key] = line
+
+
+def _fits(line: dict[str, Any]) -> bool:
+    """Whether a line has what `state` reads; the pictures of others are done again."""
+    if not all(isinstance(line.get(x), str) for x in ("method", "file", "restoring")):
+        return False
+    if "error" in line:
+        return isinstance(line.get("limit"), int | float)
+    scores = line.get("scores")
+    return (
+        isinstance(line.get("seconds", ""), int | float | None)
+        and isinstance(line.get("measuring"), str)
+        and isinstance(scores, dict)
+        and all(isinstance(x, int | float | str | None) for x in scores.values())
+    )
 
 
 def _line(line: dict[str, Any]) -> str:
