@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import math
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,9 @@ from typing import Any
 
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
-from deblurgan_tf.storage.atomic import LEFTOVERS, append, write_text
+from deblurgan_tf.storage.atomic import append, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.leftovers import remove_leftovers
 from deblurgan_tf.storage.writing_errors import writing_to
 
 
@@ -58,8 +60,8 @@ class Records:
         self.file = output / "records.jsonl"
         # Left by processes that were killed while they wrote.
         for folder in ("restored", "kernels"):
-            for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
-                partial.unlink()
+            for place, _, _ in os.walk(output / folder):
+                remove_leftovers(Path(place))
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
         for line in read_lines(self.file, _fits):
             key = line["method"], line["file"]

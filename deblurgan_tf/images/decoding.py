@@ -10,7 +10,16 @@ from PIL import Image, ImageCms
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import heif, jpeg, png, png_chunks, profiles, tiff, webp
+from deblurgan_tf.images import (
+    heif,
+    jpeg,
+    png,
+    png_checks,
+    png_chunks,
+    profiles,
+    tiff,
+    webp,
+)
 from deblurgan_tf.images.headers import (
     check_mode,
     check_tiff,
@@ -94,11 +103,13 @@ def _decode(data: bytes, kind: str) -> Picture:
 
 
 def _decode_png(data: bytes) -> Picture:
+    notices = png_checks.check_sums(data)
     header = png_chunks.Header(io.BytesIO(data))
     data = png_chunks.for_decoders(io.BytesIO(data))
     image = opened(io.BytesIO(data), "PNG")
+    png_checks.check_pixels(data)
     if png.is_deep(data):
-        colour, alpha = png.decode(data, ended=header.ended)
+        colour, alpha = png.decode(data)
     else:
         image.load()
         colour, alpha = _channels(image)
@@ -112,7 +123,7 @@ def _decode_png(data: bytes) -> Picture:
         exif=exif,
         dpi=_turned(header.dpi, orientation),
         png_colour=tuple(header.colour.items()),
-        notices=tuple(header.notices),
+        notices=(*header.notices, *notices),
     )
 
 

@@ -22,7 +22,10 @@ NO_END = "what lies behind the pixels is missing or damaged, but every pixel is 
 
 _EXIF_AS_TEXT = b"Raw profile type exif"  # the key of a text, in older programs
 _LARGE = 1 << 20  # bytes: Pillow, and so many programs, refuse a longer text or profile
-_PACKED_TEXTS = 64  # how many compressed texts are looked at
+_PACKED = 64  # how many compressed texts and profiles are looked at
+NOTICES = 64
+"""How many chunks of one picture are told as left out."""
+_CHUNKS = 300_000  # of a file; each costs microseconds, however small it is
 _FOR_DECODERS = frozenset(
     (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT")
 )
@@ -58,7 +61,6 @@ class Header:
         dpi: pixels per inch, horizontally and vertically, or None.
         colour: what else says what the numbers mean: names and bodies of chunks.
         notices: what is damaged, or too large for others, and so was left out.
-        ended: whether it comes to its end; else the pixels may be cut short.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -78,8 +80,8 @@ class Header:
             elif name in _COLOUR or name in (b"eXIf", b"iCCP", b"pHYs"):
                 body = file.read(min(chunk.length, _LARGE + 1))
                 self._take(name, body, file.read(4))
-        self.ended = name == b"IEND"
-        if not self.ended:
+        # The end is a chunk of its own, with a checksum.
+        if name != b"IEND" or len(file.read(4)) < 4:
             self.notices.append(NO_END)
         self.exif = self.exif or self._exif_text
 
@@ -103,6 +105,9 @@ class Header:
             self.colour[name] = body
 
     def _take_profile(self, body: bytes) -> None:
+        self._unpacked += 1
+        if self._unpacked > _PACKED:
+            return
         icc = _unpacked(body.partition(b"\0")[2])
         if icc is not None and len(icc) > _LARGE:
             self._left_out("colour profile of more than 1 MB")
@@ -120,7 +125,7 @@ class Header:
             text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
         if packed and len(body) <= _LARGE:
             self._unpacked += 1
-            if self._unpacked > _PACKED_TEXTS and key != _EXIF_AS_TEXT:
+            if self._unpacked > _PACKED:
                 return
             text = _unpacked(rest if name == b"zTXt" else b"\0" + (text or b""))
         if text is not None and max(len(body), len(text)) > _LARGE:
@@ -141,21 +146,27 @@ class Header:
             self._exif_text = exif
 
     def _left_out(self, what: str) -> None:
-        self.notices.append(f"left out: {what}")
+        if len(self.notices) < NOTICES:
+            self.notices.append(f"left out: {what}")
 
 
 def chunks(file: BinaryIO) -> Iterator[Chunk]:
     """The chunks of a PNG up to its end, or up to what is no chunk.
 
-    The file is at the chunk's body each time, and may be read by the caller.
+    The file is at the chunk's body each time, and may be read by the caller. Raises
+    ValueError for more than 300,000 chunks.
     """
     end = file.seek(0, io.SEEK_END)
     position = len(SIGNATURE)
+    count = 0
     while position + 8 <= end:
         file.seek(position)
         length, name = struct.unpack(">I4s", file.read(8))
         if not _NAME.fullmatch(name):
             return
+        count += 1
+        if count > _CHUNKS:
+            raise ValueError(f"more than {_CHUNKS:,} chunks")
         yield Chunk(name, position + 8, length)
         if name == b"IEND":
             return

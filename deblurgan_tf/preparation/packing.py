@@ -26,6 +26,7 @@ from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.storage.atomic import (
     make_folder,
     move_into_place,
+    temporary_name,
     write_bytes,
     write_text,
 )
@@ -170,8 +171,8 @@ def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
 
 def _pack_shard(path: Path, reasons: Path, shard: list[Source]) -> Iterator[Packed]:
     packed = []
-    # A stopped command leaves this file, and the next one begins it again.
-    partial = path.with_name(f".partial-{path.name}")
+    # A stopped command leaves this file, and the next one begins another.
+    partial = temporary_name(path)
     with (
         _tensorflow_writing_to(path),
         contextlib.closing(tf.io.TFRecordWriter(str(partial))) as writer,

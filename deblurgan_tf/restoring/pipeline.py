@@ -58,8 +58,16 @@ class Pipeline:
     is then whole. The one that decodes ends after its picture, unwaited for.
     """
 
-    def __init__(self, jobs: list[Job]) -> None:
+    def __init__(
+        self, jobs: list[Job], written: Callable[[Outcome], object] | None = None
+    ) -> None:
+        """Begins to decode.
+
+        written: called, by the threads that write, when a result is safe on the disk:
+        for those too that are written after an early end.
+        """
         self.jobs = deque(jobs)
+        self.written = written
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
         self.budget = Budget(PIXELS_IN_MEMORY)
         self.decoder = Background(self._load, "decode")
@@ -168,6 +176,8 @@ class Pipeline:
             self.budget.give(area)
             outcome.seconds += time.perf_counter() - begun
         outcome.status = "restored" if outcome.why is None else "unchanged"
+        if self.written is not None:
+            self.written(outcome)
         return outcome
 
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-PREFIX = ".deblurgan-"
-LONGEST_ENDING = 16  # bytes of an ending that a format may be chosen by
-LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
+from deblurgan_tf.storage.leftovers import temporary_name as temporary_name
+from deblurgan_tf.storage.regular import NoRegularFile, is_special
+
 _MAKING = threading.Lock()  # held until a new folder's name is on the disk
 
 
@@ -30,7 +29,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     `path` does, because Keras and Matplotlib choose the format by it. When `write`
     raises, its half-written file is removed and an earlier `path` stays as it was. A
     new file takes the mode of the file that it replaces.
+
+    Raises OSError where the disk refuses, and NoRegularFile where `path` is a pipe or
+    device: programs that read there would wait for ever.
     """
+    if is_special(path):
+        raise NoRegularFile(path)
     temporary = temporary_name(path)
     try:
         write(temporary)
@@ -87,15 +91,6 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         for folder in new:
             _sync(folder.parent)
-
-
-def temporary_name(path: Path) -> Path:
-    """A new hidden name in the folder of `path`, with the number of this process.
-
-    It is legal wherever that of `path` is: an ending that is no format's is left out.
-    """
-    ending = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_ENDING else ""
-    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{ending}")
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

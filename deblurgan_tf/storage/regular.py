@@ -7,7 +7,7 @@ import os
 import stat
 from io import BufferedReader
 
-NO_FILE = "is no regular file but a pipe, socket or device; save its content as a file"
+NO_FILE = "is no regular file but a pipe, socket or device; name a file"
 # A pipe that nobody writes to would wait in `open` for ever, and a thread that waits
 # there is deaf to signals. Windows has no such pipes in folders.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)

@@ -13,7 +13,6 @@ import json
 import platform
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,14 +27,9 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import (
-    LEFTOVERS,
-    PREFIX,
-    append,
-    make_folder,
-    write_text,
-)
+from deblurgan_tf.storage.atomic import append, make_folder, write_text
 from deblurgan_tf.storage.json_lines import bad_lines, read_lines
+from deblurgan_tf.storage.leftovers import is_temporary, temporary_folder
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
 from deblurgan_tf.training import checkpoints
@@ -62,7 +56,7 @@ def check_writable(run: Path) -> None:
     place = next(path for path in (run, *run.absolute().parents) if path.exists())
     try:
         # Rights alone do not tell: root has all of them on a disk that is read-only.
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+        with temporary_folder(place):
             pass
     except OSError as error:
         raise _not_writable(run, error.strerror, place) from None
@@ -111,7 +105,9 @@ def remove_leftovers(run: Path) -> None:
     writing these files.
     """
     for folder in (run, run / "checkpoints", run / "samples"):
-        for leftover in folder.glob(LEFTOVERS):
+        for leftover in folder.iterdir() if folder.is_dir() else ():
+            if not is_temporary(leftover.name):
+                continue
             if leftover.is_dir():
                 shutil.rmtree(leftover)
             else:

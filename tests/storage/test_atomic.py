@@ -20,7 +20,7 @@ def test_the_file_is_synced_before_the_rename_and_its_folder_after_it(tmp_path, 
     atomic.write_bytes(path, b"new")
     (first, temporary), (second, target), (third, folder) = calls
     assert (first, second, third) == ("fsync", "replace", "fsync")
-    name = rf"\.deblurgan-{os.getpid()}-[0-9a-f]{{8}}\.png"
+    name = rf"\.deblurgan-{os.getpid()}-[0-9a-f]{{16}}\.png"
     assert re.fullmatch(f"{re.escape(str(tmp_path))}/{name}", temporary)
     assert (target, folder) == (str(path), str(tmp_path))
     assert path.read_bytes() == b"new"
