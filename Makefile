@@ -5,6 +5,7 @@
 # make browser: the demo's page in a headless Chromium, which is installed if it can be
 # make test-processes: training by several processes that are killed on the way (four minutes)
 # make test-ray: `batch` on a real Ray of several processes (three minutes)
+# make test-damaged: a thousand damaged pictures (ten seconds)
 # make test-load: 2,000 requests to an exported model; make test-server: to the real server
 # The first that runs: a version manager's stand-in may exist and refuse to.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run test coverage docs test-slow browser test-processes test-ray test-load test-server lint benchmark clean
+.PHONY: install run test coverage docs test-slow browser test-processes test-ray test-damaged test-load test-server lint benchmark clean
 
 install: $(VENV)/installed
 ifdef EXTRAS
@@ -25,10 +26,10 @@ run: $(VENV)/installed
 
 # Two processes; the tests of one file stay in one of them.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not processes and not ray"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not processes and not ray and not damaged"
 
 coverage: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray" \
+	$(BIN)/python -m pytest -m "not slow and not browser and not processes and not ray and not damaged" \
 	  --cov=deblurgan_tf --cov-report=term:skip-covered --cov-report=html:coverage
 
 docs: $(VENV)/installed-docs
@@ -47,6 +48,9 @@ browser: $(VENV)-browser/installed
 
 test-processes: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m processes tests/training/test_distribution.py
+
+test-damaged: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m damaged tests/images
 
 test-ray: $(VENV)/installed-ray
 	$(BIN)/python -m pytest -m ray tests/batching/test_batch.py

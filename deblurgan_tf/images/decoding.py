@@ -13,6 +13,7 @@ from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import (
     heif,
     jpeg,
+    libtiff,
     png,
     png_checks,
     png_chunks,
@@ -131,15 +132,19 @@ def _decode_tiff(data: bytes) -> Picture:
     file = io.BytesIO(data)
     layout = tiff.layout(file)
     check_tiff(layout)
+    tiff.check_pixels(data)
     metadata = tiff.metadata(data)
     icc = metadata.icc
     if layout.deep:
         colour, alpha, orientation = tiff.decode16(data)
     else:
         file.seek(0)
-        with quiet():  # Pillow checks the size, and reads the tags, while it loads
+        # Pillow checks the size, and reads the tags, while it loads.
+        with quiet(), libtiff.heard() as errors:
             image = Image.open(file, formats=["TIFF"])
             image.load()
+        if errors:
+            raise ValueError(f"the compressed pixels are damaged; {errors[0]}")
         orientation = 1  # Pillow has applied it already
         if image.mode == "CMYK":
             icc = None

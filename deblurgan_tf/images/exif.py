@@ -9,8 +9,11 @@ for the tags that point to one (camera settings, GPS).
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import Literal, NamedTuple, TypeAlias
+
+from deblurgan_tf.errors import PictureError
 
 PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
@@ -25,6 +28,8 @@ _CHILDREN = {None: (_EXIF, _GPS), _EXIF: (_INTEROPERABILITY,)}
 # Bytes per value of each field type; 13 and 16 to 18 are used for pointers only.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _POINTERS = {4: 4, 13: 4, 16: 8, 18: 8}
+# Each of them may point to all of the data, so what they hold together is bounded.
+_SHARED = 1 << 20  # bytes that several tags may point to
 
 
 class Entry(NamedTuple):
@@ -103,6 +108,12 @@ def without_orientation(exif: bytes) -> bytes:
     except (ValueError, struct.error):
         pass
     return PREFIX + bytes(data)
+
+
+def check(exif: bytes) -> None:
+    """Raises PictureError for an EXIF block whose tags are more than `parse` reads."""
+    with contextlib.suppress(ValueError, struct.error):  # damage does no harm
+        unpack(exif)
 
 
 class _Table:
@@ -193,14 +204,21 @@ def parse(data: bytes, order: Order, offset: int, *, big: bool = False) -> Direc
 
     `order` is "<" or ">"; `big` is for BigTIFF. Tags whose values lie outside the
     data, or of unknown type, are left out. Raises struct.error when the directory
-    itself is not inside the data.
+    itself is not inside the data, and PictureError for tags that together hold more
+    bytes than the data and 1 MB.
     """
-    return _parse(data, order, offset, big, None)
+    return _parse(data, order, offset, big, [len(data) + _SHARED])
 
 
 def _parse(
-    data: bytes, order: Order, offset: int, big: bool, parent: int | None
+    data: bytes,
+    order: Order,
+    offset: int,
+    big: bool,
+    left: list[int],
+    parent: int | None = None,
 ) -> Directory:
+    # left: one number, of the bytes that tags may still hold.
     number, layout, word = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
     (count,) = struct.unpack_from(order + number, data, offset)
     offset += struct.calcsize(order + number)
@@ -213,11 +231,17 @@ def _parse(
                 letter = "I" if _POINTERS[kind] == 4 else "Q"
                 (child,) = struct.unpack_from(order + letter, inline)
                 try:
-                    directory[tag] = _parse(data, order, child, big, tag)
+                    directory[tag] = _parse(data, order, child, big, left, tag)
                 except struct.error:
                     continue  # the pointer points outside the data
             continue
         length = _SIZES.get(kind, 0) * values
+        left[0] -= min(length, len(data))
+        if left[0] < 0:
+            raise PictureError(
+                "tags that hold more bytes than there are; save it anew with another "
+                "program"
+            )
         if length > len(inline):
             (place,) = struct.unpack(order + word, inline)
             raw = data[place : place + length]
@@ -231,7 +255,7 @@ def _parse(
 def serialise(directory: Directory, order: Order, offset: int) -> bytes:
     """Return the bytes of a directory that will lie at `offset` (an even number)."""
     table = struct.pack(order + "H", len(directory))
-    payload = b""
+    payload = bytearray()
     after = offset + 2 + 12 * len(directory) + 4
     for tag in sorted(directory):
         value = directory[tag]
@@ -246,7 +270,7 @@ def serialise(directory: Directory, order: Order, offset: int) -> bytes:
         else:
             table += place
             payload += value.raw + b"\0" * (len(value.raw) % 2)
-    return table + b"\0\0\0\0" + payload
+    return table + b"\0\0\0\0" + bytes(payload)
 
 
 def pack(directory: Directory, order: Order) -> bytes:

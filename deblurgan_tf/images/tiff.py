@@ -2,8 +2,8 @@
 
 Pillow reads 8-bit TIFF well. But it silently converts 16-bit colour to 8 bits, does not
 read 16-bit grey with alpha, and cannot write camera tags into a compressed file.
-tifffile decodes 16-bit pixels exactly, and OpenCV those with LZW, which tifffile alone
-cannot decompress. The writer is our own: strips, deflate, horizontal differences.
+tifffile decodes 16-bit pixels exactly, and OpenCV those with LZW or PackBits. The
+writer is our own: strips, deflate, horizontal differences.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ import numpy as np
 import tifffile
 
 from deblurgan_tf.images import exif as tags
+from deblurgan_tf.images import tiff_checks
 
 # tifffile logs unusual tags; without a handler the lines go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# OpenCV prints there what its decoders say; that they failed is raised here.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 # Tags that say what a picture shows and what its numbers mean, not how it is stored:
 # document, description, make, model, page, curve, software, date, artist, computer,
@@ -32,7 +35,10 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 285, 301, 305, 306, 315, 316, 318, 319, 18246, 33432, 33723)
 ) | {34665, 34853, *range(40091, 40096)}
-_ICC, _LZW, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 5, 0, 1, 2
+_ICC, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 34675, 0, 1, 2
+# tifffile lacks LZW, and takes minutes for PackBits.
+_BY_OPENCV = (tiff_checks.LZW, tiff_checks.PACKBITS)
+_BY_TIFFFILE = (tiff_checks.RAW, *tiff_checks.DEFLATES, tiff_checks.LZMA)
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}  # samples beside alpha
 _ASSOCIATED = 1  # colour stored multiplied by alpha
 _STRIP = 1 << 20  # bytes of a strip before compression; readers hold one at a time
@@ -61,8 +67,10 @@ def layout(file: BinaryIO) -> Layout:
 
     Raises NotImplementedError for samples that are neither 1 to 8 nor 16 bits
     unsigned and for 16-bit layouts outside grey and RGB with at most one extra
-    sample, and what tifffile raises for damaged data.
+    sample, PictureError for more tags than are read, and what tifffile raises for
+    damaged data.
     """
+    tiff_checks.check_directories(file)
     file.seek(0)
     with tifffile.TiffFile(file) as opened:
         page = opened.pages.first
@@ -82,6 +90,15 @@ def layout(file: BinaryIO) -> Layout:
             deep=deep,
             orientation=_orientation(page),
         )
+
+
+def check_pixels(data: bytes) -> None:
+    """Raises ValueError where pixels are missing, or damaged as far as can be told.
+
+    data: a TIFF that `layout` accepts, of allowed size.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tiff_checks.check_pixels(data, file.pages.first)
 
 
 def metadata(data: bytes) -> Metadata:
@@ -110,9 +127,14 @@ def _check_deep(page: tifffile.TiffPage) -> None:
             f"16-bit TIFF of {count} samples, photometric {kind}; "
             "only grey and RGB, with or without alpha, are read"
         )
-    if page.compression == _LZW and (page.planarconfig == 2 or count == 2):
+    scheme = int(page.compression)
+    if scheme not in (*_BY_OPENCV, *_BY_TIFFFILE):
         raise NotImplementedError(
-            "16-bit TIFF with LZW and separate planes or grey with alpha"
+            f"16-bit TIFF of compression {scheme}; save it with deflate, LZW or none"
+        )
+    if scheme in _BY_OPENCV and (page.planarconfig == 2 or count == 2):
+        raise NotImplementedError(
+            "16-bit TIFF with LZW or PackBits and separate planes or grey with alpha"
         )
 
 
@@ -163,8 +185,8 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
         colours = _COLOURS[kind]
         orientation = _orientation(page)
         size = (page.imagelength, page.imagewidth, count)
-        if page.compression == _LZW:
-            samples, orientation = _decode_lzw(data, size, orientation), 1
+        if page.compression in _BY_OPENCV:
+            samples, orientation = _by_opencv(data, size, orientation), 1
         elif page.planarconfig == 2:
             samples = page.asarray().reshape(count, *size[:2]).transpose(1, 2, 0)
         else:
@@ -183,9 +205,7 @@ def decode16(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
     return colour, alpha, orientation
 
 
-def _decode_lzw(
-    data: bytes, size: tuple[int, int, int], orientation: int
-) -> np.ndarray:
+def _by_opencv(data: bytes, size: tuple[int, int, int], orientation: int) -> np.ndarray:
     # OpenCV applies the orientation itself, and returns BGR.
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:

@@ -61,6 +61,18 @@ def count_weights(path: Path) -> int:
             return sum(int(x.size or 0) for x in found)
 
 
+def check_size_of_zip(path: Path) -> None:
+    """Raises ModelError for a zip of another kind that unpacks to too much.
+
+    PyTorch's files are such ones. A file that is none passes, and a damaged one.
+    """
+    with contextlib.suppress(OSError, zipfile.BadZipFile):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            _check_size(path, "parts", size, _most_weights(path))
+
+
 @contextlib.contextmanager
 def at_most(weights: int, path: Path) -> Iterator[None]:
     """Inside, the layers that this thread makes have at most so many weights together.
@@ -88,8 +100,8 @@ def at_most(weights: int, path: Path) -> Iterator[None]:
             if made <= weights:
                 raise
             raise ModelError(
-                f"{path}: describes layers of more weights than the {weights:,} that "
-                f"it holds{_MADE_OTHERWISE}"
+                f"{path}: describes layers of more than {weights:,} weights, and holds "
+                f"fewer{_MADE_OTHERWISE}"
             ) from error
         finally:
             layer.add_weight = usual

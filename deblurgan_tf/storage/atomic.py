@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deblurgan_tf.storage.leftovers import temporary_name as temporary_name
-from deblurgan_tf.storage.regular import NoRegularFile, is_special
+from deblurgan_tf.storage.regular import NO_TARGET, NoRegularFile, is_special
 
 _MAKING = threading.Lock()  # held until a new folder's name is on the disk
 
@@ -34,7 +34,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     device: programs that read there would wait for ever.
     """
     if is_special(path):
-        raise NoRegularFile(path)
+        raise NoRegularFile(path, NO_TARGET)
     temporary = temporary_name(path)
     try:
         write(temporary)

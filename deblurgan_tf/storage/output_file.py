@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deblurgan_tf.errors import UsageError
 from deblurgan_tf.storage.leftovers import temporary_name
-from deblurgan_tf.storage.regular import is_special
+from deblurgan_tf.storage.regular import NO_TARGET, is_special
 
 
 def check_output_file(option: str, file: Path) -> None:
@@ -17,12 +17,12 @@ def check_output_file(option: str, file: Path) -> None:
     refused. option: its name on the command line.
     """
     if not file.parent.is_dir():
-        raise UsageError(f"{option} {file}: its folder does not exist; make it first")
-    if is_special(file):
         raise UsageError(
-            f"{option} {file}: is a pipe, socket or device, which a file would "
-            "replace; name a file"
+            f"{option} {file}: its folder does not exist; name a file in a folder that "
+            "exists"
         )
+    if is_special(file):
+        raise UsageError(f"{option} {file}: {NO_TARGET}")
     trial = temporary_name(file)
     try:
         if file.is_dir():

@@ -75,6 +75,37 @@ def test_an_end_marker_behind_missing_pixels_hides_nothing():
             images.decode(cut, "cut.jpg")
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kind", ["progressive", "restarts"])
+def test_an_end_marker_inside_a_scan_hides_nothing(kind, mode):
+    image = Image.fromarray(photo(83, 101, 0)).convert(mode)
+    data = saved(image, **KINDS[kind])
+    begin = data.index(b"\xff\xda") + 14
+    scans = [s.start for s in jpeg._segments(data) if s.marker == 0xDA]
+    for cut in range(begin, len(data) - 100, 97):  # the last block may seem whole
+        if data[cut - 1] == 0xFF or any(0 < s - cut < 300 for s in scans[1:]):
+            continue  # between scans: nothing tells that more were to follow
+        with pytest.raises(PictureError, match="pixels are missing|damaged"):
+            images.decode(data[:cut] + END, "cut.jpg")
+
+
+def test_scans_that_never_came_are_told():
+    data = saved(photo(83, 101, 0), progressive=True)
+    scans = [s.start for s in jpeg._segments(data) if s.marker == 0xDA]
+    picture = images.decode(data[: scans[-1]] + END, "cut.jpg")
+    assert picture.notices == (jpeg.COARSE,)
+
+
+def test_restart_markers_count_what_lies_between_them():
+    data = saved(photo(83, 101, 0), restart_marker_blocks=2)
+    places = [m.start() for m in jpeg._RESTART.finditer(data, data.index(b"\xff\xda"))]
+    assert len(places) == 20
+    for first, last in ((3, 4), (3, 11), (18, 19)):
+        lost = data[: places[first]] + data[places[last] :]
+        with pytest.raises(PictureError, match="between restart markers"):
+            images.decode(lost, "lost.jpg")
+
+
 def test_a_progressive_jpeg_that_lacks_its_last_scans_is_damaged():
     data = saved(photo(83, 101, 0), progressive=True)
     scans = [s.start for s in jpeg._segments(data) if s.marker == 0xDA]
