@@ -14,6 +14,7 @@ import typer
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow, import_triton
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.storage.output_file import check_output_file
 
 # TensorFlow takes seconds to import; --help and wrong usage do without.
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ def data(
 
 
 def _prepare(output: Path | None, torch: bool = False) -> None:
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"--json {output}: its folder does not exist")
+    if output is not None:
+        check_output_file("--json", output)
     if torch:
         import_triton()
     import_tensorflow()

@@ -19,6 +19,7 @@ from deblurgan_tf.cli.stopping import stoppable
 from deblurgan_tf.cli.terminal import counting_bar, say
 from deblurgan_tf.errors import DataError, UsageError
 from deblurgan_tf.preparation.limits import Limits
+from deblurgan_tf.storage.output_file import check_output_file
 from deblurgan_tf.storage.places import resolved
 
 # NumPy, OpenCV and TensorFlow take up to seconds to import: --help does without, and
@@ -258,7 +259,7 @@ def check(
     sets = recognise(folder)
     others = [] if against is None else recognise(against)
     if report_file is not None:
-        checking.check_report_file(report_file)
+        check_output_file("--report", report_file)
     total = sum(len(each.sharp) + len(each.blurred) for each in sets + others)
     with _progress("reading", total) as advance:
         checked = checking.check(sets, others, validation, advance)

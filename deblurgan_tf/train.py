@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
-from deblurgan_tf.cli.terminal import say
 
 app = App()
 
@@ -53,7 +51,6 @@ def main(
     is gone, 2 wrong usage, config or data, 130 and 143 stopped by Ctrl-C and SIGTERM
     (with a checkpoint).
     """
-    warnings.showwarning = _show_warning
     # pydantic and TensorFlow take up to seconds to import: --help needs neither, and a
     # wrong config is found without TensorFlow.
     from deblurgan_tf import config as configs
@@ -103,10 +100,6 @@ def _list_results(run: Path) -> None:
   {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} \\
       --model {folder} --output restored_by_{shlex.quote(run.name)}
 Train longer: the same command with --set train.steps=N or --epochs N""")
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"warning: {message}", "yellow")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 
 from deblurgan_tf import convert, predict
 from deblurgan_tf.errors import MissingExtra, ModelError
-from deblurgan_tf.models import torch_weights
+from deblurgan_tf.models import archives, torch_weights
 from deblurgan_tf.models.files import open_model
 from deblurgan_tf.storage import atomic
 from deblurgan_tf.storage.installation import install_command
@@ -339,3 +340,39 @@ def test_help_works_without_torch(tmp_path):
     for word in ("--output", "--no-dropout", "Examples:", "Exit codes"):
         assert word in " ".join(result.stdout.split())
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_torch
+@pytest.mark.filterwarnings("ignore::UserWarning")  # quantised tensors are deprecated
+def test_tensors_without_a_number_for_each_weight_are_refused(tmp_path):
+    path = tmp_path / "odd.pth"
+    one = torch.ones(2, 3, 7, 7)
+    for tensor, what in (
+        (one.to_sparse(), "sparse"),
+        (torch.empty(2, 3, 7, 7, device="meta"), "meta"),
+        (one.to(torch.complex64), "complex"),
+        (torch.quantize_per_tensor(one, 0.1, 0, torch.qint8), "quantised"),
+        (torch.ones(1).half().expand(300_000, 300_000), "larger than its numbers"),
+    ):
+        torch.save({"model.1.weight": tensor}, path)
+        with pytest.raises(ModelError, match=f"odd.pth: model.1.weight is .*{what}"):
+            torch_weights.read_state(path)
+
+
+@needs_torch
+def test_a_first_layer_alone_does_not_make_a_huge_network(tmp_path):
+    state = state_of(network(2, 1))
+    state["model.1.weight"] = torch.ones(2_000, 3, 7, 7)
+    torch.save(state, tmp_path / "wide.pth")
+    with pytest.raises(ModelError, match="wide.pth: describes layers of more than"):
+        torch_weights.convert(tmp_path / "wide.pth")
+
+
+@needs_torch
+def test_a_small_file_that_unpacks_to_much_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "WEIGHTS_BYTES", 1_000_000)
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data/0", bytes(3_000_000))
+    with pytest.raises(ModelError, match="its parts would unpack to 3,000,000 bytes"):
+        torch_weights.read_state(path)

@@ -25,8 +25,8 @@ from deblurgan_tf.evaluation.methods import NAMES
 from deblurgan_tf.evaluation.records import Records
 from deblurgan_tf.evaluation.scores import PROTOCOL
 from deblurgan_tf.metrics import pixels as metrics
-from deblurgan_tf.storage.atomic import LEFTOVERS
 from deblurgan_tf.storage.installation import install_command
+from deblurgan_tf.storage.leftovers import PREFIX
 
 KERNEL = np.full((1, 5), 1 / 5)
 NUMBERS = ("psnr", "ssim", "exact_match", "cer", "seconds_per_megapixel")
@@ -185,7 +185,7 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_table(tmp_path):
     assert run(*command, "--output", straight)[0] == 0
     one, other = results_in(output), results_in(straight)
     assert without_times(one["methods"]) == without_times(other["methods"])
-    assert not list(output.rglob(LEFTOVERS))
+    assert not list(output.rglob(f"{PREFIX}*"))
 
 
 def test_one_failing_picture_is_reported_and_the_rest_goes_on(tmp_path):

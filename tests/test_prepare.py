@@ -19,7 +19,7 @@ from deblurgan_tf.config import Blur
 from deblurgan_tf.preparation import pair_making, pairs_folder
 from deblurgan_tf.preparation.data_check import kernel_fault
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS
+from deblurgan_tf.storage.leftovers import PREFIX
 
 WEAK = ("--canvas", "17", "--length", "12", "--noise", "0")
 
@@ -246,7 +246,7 @@ def test_one_bad_picture_is_reported_and_the_others_are_made(tmp_path):
     assert "broken.png: damaged or cut short" in said
     assert "tiny.png: pictures of 3x3 are too small" in said
     assert [p.name for p in images.find(out / "blurred")] == ["00.png", "01.png"]
-    assert not list(out.rglob(LEFTOVERS))
+    assert not list(out.rglob(f"{PREFIX}*"))
 
 
 @pytest.mark.parametrize(

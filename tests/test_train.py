@@ -38,6 +38,7 @@ from deblurgan_tf.storage.atomic import temporary_name
 from deblurgan_tf.training import loop as training
 from deblurgan_tf.training import plots
 from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.content import read_content, write_content
 from deblurgan_tf.training.distribution import Workers
 from deblurgan_tf.training.schedule import total_steps
 from deblurgan_tf.training.state import new_state
@@ -721,10 +722,10 @@ def test_a_run_that_began_on_vgg19_does_not_go_on_with_its_substitute(
     run = Path("run")
     loss = {"content": {"vgg19": 100.0}, "if_unavailable": {"l1": 2.0}}
     run.mkdir()
-    runs.write_content(run, {"vgg19": 100.0}, "as in config.yaml")
+    write_content(run, {"vgg19": 100.0}, "as in config.yaml")
     result = quick_run(run, loss=loss)
     assert result.code == 2 and "URL fetch failure" in result.text
-    assert runs.read_content(run) == {"vgg19": 100.0}
+    assert read_content(run) == {"vgg19": 100.0}
 
 
 # Wrong usage.

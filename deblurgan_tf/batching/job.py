@@ -170,6 +170,9 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
     parquet, tables = kinds[0], []
     for number, (place, files) in enumerate(zip(inputs, found, strict=True)):
         _say_left_out(place, files, parquet)
+        closed = [x for x in files if x["file"].endswith("/")]
+        if parquet and closed:  # its rows cannot fail one by one
+            raise DataError(f"{place.spell(closed[0]['file'])}: {closed[0]['error']}")
         if parquet:
             names = job.path_column, job.bytes_column
             tables.append(parquet_rows.rows(place, number, files, *names))
@@ -180,7 +183,7 @@ def _listed(job: Job, inputs: list[Place]) -> tuple[pa.Table, bool]:
 
 def _say_left_out(place: Place, files: list[dict[str, Any]], parquet: bool) -> None:
     """Says which files of an input are neither read nor plainly something else."""
-    names = [line["file"] for line in files]
+    names = [line["file"] for line in files if not line["file"].endswith("/")]
     of_other_kind = listing.of_kind(names, parquet=not parquet)
     if of_other_kind and parquet:
         say(

@@ -57,8 +57,12 @@ def files_of(place: Place) -> Iterator[dict[str, Any]]:
     if not place.is_there():
         raise DataError(f"{place.name}: does not exist; check the name")
     if isinstance(place.files, LocalFileSystem) and not place.is_file():
-        here = images.listed(place.path, _ENDINGS)
+        closed: list[Path] = []
+        here = images.listed(place.path, _ENDINGS, closed)
+        if Path(place.path) in closed:
+            raise DataError(f"{place.name}: {_CLOSED}")
         yield from map(_of_disk, [*here.files, *here.passed_over])
+        yield from map(_of_closed_folder, closed)
         return
     found = place.files.get_file_info([place.path])
     if not found[0].is_file:
@@ -71,6 +75,12 @@ def files_of(place: Place) -> Iterator[dict[str, Any]]:
 
 
 _ENDINGS = images.SUFFIXES | {".parquet"}
+_CLOSED = "cannot be listed; check its rights, or leave it out"
+
+
+def _of_closed_folder(folder: Path) -> dict[str, Any]:
+    """A line that fails; its file ends with a slash."""
+    return {"file": f"{folder}/", "size": None, "mtime": None, "error": _CLOSED}
 
 
 def _of_disk(path: Path) -> dict[str, Any]:
@@ -99,7 +109,8 @@ def pictures(place: Place, number: int, files: Iterable[dict[str, Any]]) -> pa.T
     """The picture files of input `number`, by their endings -> SCHEMA."""
     lines = []
     for line in files:
-        if os.path.splitext(line["file"])[1].lower() not in images.SUFFIXES:
+        ending = os.path.splitext(line["file"])[1].lower()
+        if ending not in images.SUFFIXES and not line["file"].endswith("/"):
             continue
         if (line["size"] or 0) > LARGEST:
             line = line | {"error": f"has {line['size']:,} bytes; cut it into parts"}

@@ -27,6 +27,7 @@ from typing import IO, Any
 from deblurgan_tf.batching.stores import Place
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import DataError, RunError, WorkFailed
+from deblurgan_tf.storage.atomic import make_folder
 
 FILE = ".lock"
 REFRESH = 20.0  # seconds
@@ -87,8 +88,8 @@ class _FileLock:
     def _open(self, output: Place) -> IO[bytes]:
         """The locked file. Raises RunError where another process has locked it."""
         for _ in range(100):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
+                make_folder(self.path.parent)
                 file = open(self.path, "a+b")  # noqa: SIM115 (until release)
             except FileNotFoundError:  # an owner that ended has removed its folder
                 continue

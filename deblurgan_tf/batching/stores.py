@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import fs as pafs
 
 from deblurgan_tf.errors import DataError
-from deblurgan_tf.storage.atomic import move_into_place
+from deblurgan_tf.storage.atomic import make_folder, move_into_place
 
 ARROW_SCHEMES = frozenset(
     ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
@@ -138,7 +138,9 @@ class Place:
         self._put(self.at(name), data)
 
     def _make_folder_of(self, path: str) -> None:
-        if self.kind not in WHOLE_PUTS:
+        if self.kind == "local":
+            make_folder(Path(path).parent)
+        elif self.kind not in WHOLE_PUTS:
             self.files.create_dir(os.path.dirname(path), recursive=True)
 
     def _put(self, path: str, data: bytes) -> None:

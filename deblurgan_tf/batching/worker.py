@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from deblurgan_tf.batching.stores import WORK, open_place
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.errors import DataError
 from deblurgan_tf.restoring.pipeline import check_format
+from deblurgan_tf.storage.leftovers import temporary_folder
 
 if TYPE_CHECKING:
     from deblurgan_tf.inference.restorer import Restorer
@@ -194,7 +194,7 @@ def _restorer(model: bytes, task: Task) -> Restorer:
 
     tf.config.threading.set_intra_op_parallelism_threads(task.cpus)
     prepare_devices()
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         file = Path(folder, "generator.keras")
         file.write_bytes(model)
         return Restorer(model_files.open_model(file), **task.options)

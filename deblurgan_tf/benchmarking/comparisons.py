@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from deblurgan_tf.blur.seeds import sample_seeds
 from deblurgan_tf.config import Config
 from deblurgan_tf.models import files as model_files
 from deblurgan_tf.models.deblurgan import resnet_generator
+from deblurgan_tf.storage.leftovers import temporary_folder
 
 # The authors' Python takes this long for a kernel (trajectory and PSF, 2000 samples).
 AUTHORS_SECONDS_PER_KERNEL = 0.17
@@ -200,9 +200,9 @@ def delivering(
     chosen = load_config(config, overrides)
     batch, crop = chosen.data.batch, chosen.data.crop
     sources = {f"source {chosen.data.source}": chosen}
-    with tempfile.TemporaryDirectory(prefix="deblurgan-benchmark-") as made:
+    with temporary_folder() as made:
         if config is None and not overrides:
-            folder = pipeline.small_files(Path(made) / "pictures")
+            folder = pipeline.small_files(made / "pictures")
             name = f"folder of {pipeline.FILES} small PNG files"
             keys = ["data.source=folder", f"data.path={folder}"]
             sources[name] = load_config(None, keys)

@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -39,6 +40,11 @@ Version = Annotated[
         "--version", is_eager=True, callback=_show_version, help="show the version"
     ),
 ]
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as one line, with what a terminal must not obey spelled."""
+    say(f"warning: {message}", "yellow")
 
 
 class App(typer.Typer):
@@ -108,6 +114,8 @@ class App(typer.Typer):
         @functools.wraps(function)
         def run(*args: Any, debug: bool, **kwargs: Any) -> Any:
             own = {name: kwargs[name] for name in signature.parameters & kwargs.keys()}
+            if self.is_program:
+                warnings.showwarning = _show_warning
             if self.is_program and not debug:
                 quiet.start()
             try:

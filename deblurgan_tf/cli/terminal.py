@@ -6,6 +6,7 @@ All of it goes to standard error; standard output is for results.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,11 +32,34 @@ def __getattr__(name: str) -> Console:
 
 def say(text: object, style: str | None = None, where: Console | None = None) -> None:
     """Prints a line to `where`, by default to standard error."""
-    # A file name may hold bytes that are not UTF-8.
-    shown = str(text).encode(errors="surrogateescape").decode(errors="replace")
+    shown = harmless(str(text))
     # Soft wrap: it stays one line in a log file. No markup: a path may hold brackets.
     where = where or _console()
     where.print(shown, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def harmless(text: str) -> str:
+    r"""A text that a terminal shows and does not obey.
+
+    Names of files may hold any byte. Those that are no UTF-8 become �; characters that
+    control a terminal, such as ESC, and those that change the direction of what follows
+    become `\x1b`, `\u202e`. Line ends and tabs stay.
+    """
+    shown = text.encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(_spelled(x) if _controls(x) else x for x in shown)
+
+
+def _controls(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def counting_bar(what: str) -> Progress:

@@ -20,6 +20,10 @@ from deblurgan_tf.config.sections import Section
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
 )
+LONGEST = 100_000
+"""Characters of a config, at most."""
+MOST_VALUES = 10_000
+"""Values of a config, at most, keys among them."""
 _TEXT = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 
@@ -64,14 +68,50 @@ def read_yaml(text: str, kind: Any) -> Any:
     """The value of a YAML text.
 
     kind: the type that the value is meant for, a section's class or the annotation of a
-    key; None where it is not known. Raises yaml.YAMLError.
+    key; None where it is not known. Raises yaml.YAMLError, also for a text that is
+    longer, or whose aliases stand for more values, than a config ever is.
     """
+    if len(text) > LONGEST:
+        raise yaml.YAMLError(f"has {len(text):,} characters; at most {LONGEST:,}")
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        return None if node is None else loader.construct_document(_typed(node, kind))
+        if node is None:
+            return None
+        _count(node, {})
+        return loader.construct_document(_typed(node, kind))
+    except RecursionError:
+        raise yaml.YAMLError("its lists and mappings are nested too deep") from None
+    except (ValueError, OverflowError) as error:  # a date of month 13, for example
+        raise yaml.YAMLError(str(error)) from error
     finally:
         loader.dispose()
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, an alias as often as it is used.
+
+    A few lines of aliases to aliases stand for millions. known: the counts of nodes; 0
+    for those that are being counted. Raises yaml.YAMLError above MOST_VALUES, and for a
+    node that holds itself.
+    """
+    if id(node) in known:
+        if known[id(node)] == 0:
+            raise yaml.YAMLError(f"an alias refers to itself{node.start_mark}")
+        return known[id(node)]
+    known[id(node)] = 0
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    count = 1
+    for part in inner:
+        count += _count(part, known)
+        if count > MOST_VALUES:
+            raise yaml.YAMLError(f"has more than {MOST_VALUES:,} values")
+    known[id(node)] = count
+    return count
 
 
 def read_value(text: str, kind: Any) -> Any:

@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deblurgan_tf import images
 from deblurgan_tf.cli.terminal import counting_bar, say
@@ -164,11 +164,17 @@ def _say_otherwise_named(formats: list[tuple[Path, str]], count: int) -> None:
 
 
 def _read(file: Path) -> dict[str, Sound]:
-    known = {}
+    def fits(line: dict[str, Any]) -> bool:
+        numbers = (line.get(key) for key in ("bytes", "changed", "height", "width"))
+        texts = line.get("file"), line.get("format")
+        return (
+            all(isinstance(number, int) for number in numbers)
+            and all(isinstance(text, str) for text in texts)
+            and len(line) == len(Sound._fields) + 1
+        )
+
     try:
-        for line in read_lines(file):
-            name = line.pop("file")
-            known[str(name)] = Sound(**line)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        lines = read_lines(file, fits)
+    except OSError:
         return {}  # a cache: it is made anew
-    return known
+    return {line.pop("file"): Sound(**line) for line in lines}

@@ -22,8 +22,9 @@ from typing import Any
 
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.evaluation.tasks import Result, Task, file_hash
-from deblurgan_tf.storage.atomic import LEFTOVERS, write_text
+from deblurgan_tf.storage.atomic import append, write_text
 from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.leftovers import remove_leftovers
 from deblurgan_tf.storage.writing_errors import writing_to
 
 
@@ -59,10 +60,10 @@ class Records:
         self.file = output / "records.jsonl"
         # Left by processes that were killed while they wrote.
         for folder in ("restored", "kernels"):
-            for partial in output.glob(f"{folder}/**/{LEFTOVERS}"):
-                partial.unlink()
+            for place, _, _ in os.walk(output / folder):
+                remove_leftovers(Path(place))
         self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        for line in read_lines(self.file):
+        for line in read_lines(self.file, _fits):
             key = line["method"], line["file"]
             if key not in again:
                 self.lines[key] = line
@@ -108,11 +109,23 @@ class Records:
     def _add(self, task: Task, more: dict[str, Any]) -> None:
         method, file = task.key
         line = {"method": method, "file": file, "restoring": task.restoring, **more}
-        with open(self.file, "a", encoding="utf-8") as stream:
-            stream.write(_line(line))
-            stream.flush()
-            os.fsync(stream.fileno())
+        append(self.file, _line(line).encode())
         self.lines[task.key] = line
+
+
+def _fits(line: dict[str, Any]) -> bool:
+    """Whether a line has what `state` reads; the pictures of others are done again."""
+    if not all(isinstance(line.get(x), str) for x in ("method", "file", "restoring")):
+        return False
+    if "error" in line:
+        return isinstance(line.get("limit"), int | float)
+    scores = line.get("scores")
+    return (
+        isinstance(line.get("seconds", ""), int | float | None)
+        and isinstance(line.get("measuring"), str)
+        and isinstance(scores, dict)
+        and all(isinstance(x, int | float | str | None) for x in scores.values())
+    )
 
 
 def _line(line: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from deblurgan_tf.evaluation import methods
 from deblurgan_tf.evaluation.kernel_files import read_kernel
 from deblurgan_tf.evaluation.pairs import Pair
 from deblurgan_tf.evaluation.scores import measure
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.storage.regular import open_regular
 
 Result = dict[str, Any]
@@ -153,7 +153,7 @@ def _hash_once(file: Path, _changed: int, _size: int) -> str:
 
 def write_restored(file: Path, pixels: np.ndarray) -> None:
     """Writes uint8 (H, W, 3) as a picture file; makes its folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     images.write(file, images.Picture(pixels))
 
 
@@ -175,7 +175,7 @@ def _restore(task: Task) -> float:
     if result.kernel is not None:
         found = result.kernel
         assert task.kernel is not None
-        task.kernel.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(task.kernel.parent)
         write_atomically(task.kernel, lambda file: np.save(file, found))
     write_restored(task.picture, result.pixels)
     return result.seconds

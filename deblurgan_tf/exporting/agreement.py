@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.inference.restorer import Restorer
+from deblurgan_tf.storage.leftovers import temporary_folder
 
 Pictures = list[np.ndarray]
 
@@ -131,7 +131,7 @@ def answers(path: Path, blurred: Pictures) -> dict[str, tuple[Pictures, float]]:
 
     Raises WorkFailed with the last line of that process where it fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         source, target = Path(folder, "pictures.npz"), Path(folder, "answers.npz")
         numbered: dict[str, Any] = {str(n): each for n, each in enumerate(blurred)}
         np.savez(source, **numbered)

@@ -6,8 +6,7 @@ from `predict` is not kept.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from deblurgan_tf.exporting.options import Format, Quantize
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.models import files as model_files
 from deblurgan_tf.storage.atomic import move_into_place
+from deblurgan_tf.storage.leftovers import temporary_folder
 
 
 def load(model: str) -> tuple[Restorer, Source]:
@@ -123,9 +123,7 @@ def _writing(target: Path) -> Iterator[None]:
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
     """A path with the target's name in a temporary folder beside the target."""
-    with _writing(target):
-        place = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
-    try:
+    with contextlib.ExitStack() as stack:
+        with _writing(target):
+            place = stack.enter_context(temporary_folder(target.parent))
         yield place / target.name
-    finally:
-        shutil.rmtree(place, ignore_errors=True)

@@ -28,19 +28,32 @@ class Listing(NamedTuple):
 
 
 def listed(
-    folder: str | os.PathLike[str], endings: frozenset[str] = SUFFIXES
+    folder: str | os.PathLike[str],
+    endings: frozenset[str] = SUFFIXES,
+    closed: list[Path] | None = None,
 ) -> Listing:
     """The files below a folder with these endings, in any case, and the others.
 
     Hidden files and folders are skipped; linked folders are not followed. The order is
-    the same whether a system stores accents composed or apart. Raises PictureError when
-    the folder is not one.
+    the same whether a system stores accents composed or apart.
+
+    closed: gets the folders that cannot be listed, for example by their rights.
+
+    Raises PictureError when the folder is not one, and without `closed` for the first
+    that cannot be listed.
     """
     root = Path(folder)
     if not root.is_dir():
         raise PictureError(f"{root}: not a folder; check the name")
     found: list[Path] = []
-    for place, folders, files in os.walk(root):
+
+    def refuse(error: OSError) -> None:
+        place = Path(error.filename or root)
+        if closed is None:
+            raise PictureError(f"{place}: {cannot_be_listed(error)}") from error
+        closed.append(place)
+
+    for place, folders, files in os.walk(root, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
     found.sort(key=lambda path: [composed(part) for part in path.parts])
@@ -48,6 +61,11 @@ def listed(
         [path for path in found if path.suffix.lower() in endings],
         [path for path in found if passed_over(path, endings)],
     )
+
+
+def cannot_be_listed(error: OSError) -> str:
+    """Why the files of a folder are not known, for the end of a message."""
+    return f"cannot be listed ({error.strerror}); check its rights, or leave it out"
 
 
 def passed_over(

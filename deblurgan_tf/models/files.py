@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from deblurgan_tf.errors import ModelError
 from deblurgan_tf.keras_settings import use_own_settings
+from deblurgan_tf.models import archives
 from deblurgan_tf.models.unrolled import count_levels, counterpart
 from deblurgan_tf.storage.model_names import check_shipped as check_shipped
 from deblurgan_tf.storage.model_names import find as find
@@ -25,10 +26,11 @@ def open_model(path: Path) -> keras.Model:
     """The generator in a .keras file: float32 (N, H, W, 3) -> the same, any H and W.
 
     Nothing in the file is run: it may hold layers of Keras and of this package alone.
+    How much it may unpack to is bounded, see `models.archives`.
 
     Raises:
-        ModelError: the file is missing, damaged, of version 0.1, not made of these
-            layers, or has other shapes.
+        ModelError: the file is missing, damaged, too large unpacked, of version 0.1,
+            not made of these layers, has other shapes, or weights that are no numbers.
     """
     use_own_settings()
     config = read_config(path)
@@ -39,7 +41,10 @@ def open_model(path: Path) -> keras.Model:
             f"python -m deblurgan_tf.convert {path} --output NEW.keras"
         )
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        with archives.at_most(archives.count_weights(path), path):
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except ModelError:
+        raise
     # zip, HDF5, JSON and the layers' constructors each raise errors of their own.
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
@@ -53,6 +58,8 @@ def open_model(path: Path) -> keras.Model:
             f"{path}: goes from {shapes[0]} to {shapes[1]}, but a generator takes "
             f"and gives {PICTURES}; give a generator.keras"
         )
+    _check_size_is_kept(path, model)
+    _check_weights(path, model)
     return model
 
 
@@ -67,8 +74,9 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path}: not a .keras file; give one, a run's folder or a model's name"
         )
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
+        config = json.loads(archives.read_description(path))
+    except ModelError:
+        raise
     except OSError as error:
         raise ModelError(f"{path}: cannot be opened ({error.strerror})") from error
     # A damaged archive raises errors of zipfile, zlib, struct and json.
@@ -86,14 +94,15 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def serialized_objects(value: Any) -> Iterator[dict[str, Any]]:
     """Every serialised object in a model's config: class_name, module, config."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for part in value.values():
-            yield from serialized_objects(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from serialized_objects(part)
+    waiting = [value]  # no recursion: a file may be nested as deep as it likes
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "class_name" in part:
+                yield part
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
 
 
 def is_version_0_1(config: dict[str, Any]) -> bool:
@@ -101,6 +110,37 @@ def is_version_0_1(config: dict[str, Any]) -> bool:
     modules = {str(part.get("module")) for part in serialized_objects(config)}
     own = {module for module in modules if module.split(".")[0] == "deblurgan_tf"}
     return any(not module.startswith("deblurgan_tf.models.") for module in own)
+
+
+def _check_size_is_kept(path: Path, model: keras.Model) -> None:
+    """Raises ModelError for a model whose output is larger or smaller than its input.
+
+    Keras writes both as None. 37 and 70: no multiples of what layers divide by.
+    """
+    given = (1, 37, 70, 3)
+    try:
+        made = tuple(model.compute_output_shape(given))
+    # The layers of a strange model raise what they like.
+    except Exception as error:
+        raise ModelError(
+            f"{path}: cannot take pictures of every size ({type(error).__name__}); "
+            "give a generator.keras"
+        ) from error
+    if made != given:
+        raise ModelError(
+            f"{path}: makes {made[2]}x{made[1]} of pictures of 70x37, but a generator "
+            "keeps their size; give a generator.keras"
+        )
+
+
+def _check_weights(path: Path, model: keras.Model) -> None:
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise ModelError(
+                f"{path}: the weights {weight.path} hold NaN or infinity: the file is "
+                "damaged, or its training diverged. Copy it anew, or train with a "
+                "lower learning rate"
+            )
 
 
 def _check_layers(path: Path, config: dict[str, Any]) -> None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 
 from deblurgan_tf.errors import MissingExtra, ModelError
+from deblurgan_tf.models import archives
 from deblurgan_tf.models.deblurgan import resnet_generator
 from deblurgan_tf.storage.installation import install_command
+
+if TYPE_CHECKING:
+    import torch
 
 DROPOUT = 0.5  # the authors' rate
 # Kept by the later code's InstanceNorm2d, which the authors never used: they restored
@@ -59,10 +63,15 @@ def convert(path: Path, dropout: bool = True) -> keras.Model:
         layout, names = _layout(state)
         if layout.dropout and not dropout:
             raise ModelError("its blocks have dropout; leave out --no-dropout")
-        generator = _generator(layout, layout.dropout is not False and dropout)
+        # The first weights alone tell the width: the others may be much fewer. A
+        # network of nearly this width is named by the weights that do not fit.
+        most = 1_000_000 + 2 * sum(x.size for x in state.values())
+        with archives.at_most(most, path):
+            generator = _generator(layout, layout.dropout is not False and dropout)
         _fill(generator, state, names)
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        text = str(error).removeprefix(f"{path}: ")
+        raise ModelError(f"{path}: {text}") from None
     return generator
 
 
@@ -81,6 +90,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
         ) from None
     if not path.is_file():
         raise ModelError(f"{path}: is no file")
+    archives.check_size_of_zip(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     # Damaged archives and pickles raise errors of every kind.
@@ -100,8 +110,30 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     for name, tensor in loaded.items():
         short = name.removeprefix("module.")
         if short.rpartition(".")[2] not in _STATISTICS:
+            _check_plain(path, name, tensor)
             state[short] = tensor.detach().to(torch.float32).numpy()
     return state
+
+
+def _check_plain(path: Path, name: str, tensor: torch.Tensor) -> None:
+    """Raises ModelError for a tensor without a number in the file for each weight."""
+    import torch
+
+    strange = {
+        "sparse": tensor.layout != torch.strided or tensor.is_nested,
+        "on the device meta, without values": tensor.is_meta,
+        "quantised": tensor.is_quantized,
+        "complex": tensor.is_complex(),
+    }
+    what = next((what for what, is_so in strange.items() if is_so), None)
+    # One number may be stretched to a tensor of any size.
+    if what is None and tensor.nbytes > tensor.untyped_storage().nbytes():
+        what = "larger than its numbers in the file"
+    if what is not None:
+        raise ModelError(
+            f"{path}: {name} is {what}; save dense weights of ordinary numbers: "
+            "torch.save({name: x.to_dense().float().contiguous() for ...})"
+        )
 
 
 def _is_state(value: Any) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from deblurgan_tf.models.files import (
     read_config,
     serialized_objects,
 )
+from deblurgan_tf.storage.leftovers import temporary_folder
 
 CLASSES = {
     "DoubledKernel": "KernelUpsample2x",
@@ -65,7 +65,7 @@ def convert(path: Path) -> keras.Model:
             _rename_layer(path, part)
     layers = config["config"]["layers"]
     config = _renamed(config, {x["name"]: _today_name(x["name"]) for x in layers})
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         renamed = Path(folder, path.name)
         _write(renamed, path, config)
         try:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deblurgan_tf.errors import UsageError
 from deblurgan_tf.preparation.data_check import (
     Problem,
     examine,
@@ -16,7 +15,6 @@ from deblurgan_tf.preparation.data_check import (
 from deblurgan_tf.preparation.data_sets import DataSet
 from deblurgan_tf.preparation.duplicates import duplicates, leaks, split_leaks
 from deblurgan_tf.storage.json_files import write_json
-from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.writing_errors import writing_to
 
 
@@ -54,16 +52,6 @@ def check(
     else:
         problems += split_leaks(parts[0], validation)
     return Checked(problems, report(problems, parts))
-
-
-def check_report_file(file: Path) -> None:
-    """Raises UsageError unless a report can be written to this name."""
-    if not file.parent.is_dir():
-        raise UsageError(f"--report {file}: its folder does not exist")
-    if is_special(file):
-        raise UsageError(f"--report {file}: {NO_FILE}")
-    if file.is_dir():
-        raise UsageError(f"--report {file}: is a folder; name a file")
 
 
 def write_report(file: Path, folder: Path, checked: Checked) -> None:

@@ -23,7 +23,13 @@ from deblurgan_tf import images
 from deblurgan_tf.data.records import Features, Shard, open_shard
 from deblurgan_tf.errors import DataError, PictureError, RunError
 from deblurgan_tf.preparation.data_sets import DataSet
-from deblurgan_tf.storage.atomic import move_into_place, write_bytes, write_text
+from deblurgan_tf.storage.atomic import (
+    make_folder,
+    move_into_place,
+    temporary_name,
+    write_bytes,
+    write_text,
+)
 from deblurgan_tf.storage.side_by_side import side_by_side
 from deblurgan_tf.storage.writing_errors import writing_to
 
@@ -118,7 +124,7 @@ def begin(folder: Path, plans: list[Plan]) -> None:
         )
     else:
         with writing_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_text(path, text)
 
 
@@ -165,8 +171,8 @@ def pack(folder: Path, name: str, part: Plan) -> Iterator[Packed]:
 
 def _pack_shard(path: Path, reasons: Path, shard: list[Source]) -> Iterator[Packed]:
     packed = []
-    # A stopped command leaves this file, and the next one begins it again.
-    partial = path.with_name(f".partial-{path.name}")
+    # A stopped command leaves this file, and the next one begins another.
+    partial = temporary_name(path)
     with (
         _tensorflow_writing_to(path),
         contextlib.closing(tf.io.TFRecordWriter(str(partial))) as writer,

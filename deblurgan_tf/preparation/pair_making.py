@@ -20,7 +20,7 @@ from deblurgan_tf.blur.degradation import add_noise, blur
 from deblurgan_tf.blur.kernels import kernel_bank
 from deblurgan_tf.config import Blur
 from deblurgan_tf.errors import DataError
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.storage.names import composed
 
 
@@ -144,7 +144,7 @@ def write_pair(where: Place, pair: MadePair) -> None:
         OSError: a file cannot be written.
     """
     for path in where:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     write_atomically(where.kernel, lambda file: np.save(file, pair.kernel))
     images.write(where.sharp, images.Picture(pair.sharp))
     images.write(where.blurred, images.Picture(pair.blurred))

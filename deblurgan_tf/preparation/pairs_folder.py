@@ -16,6 +16,7 @@ import yaml
 
 from deblurgan_tf import images
 from deblurgan_tf.config import changed_keys
+from deblurgan_tf.config.yaml_text import read_yaml
 from deblurgan_tf.data.holdout import hold_out
 from deblurgan_tf.errors import DataError, PictureError
 from deblurgan_tf.preparation.pair_making import (
@@ -187,7 +188,7 @@ def add_texts(pairs: Path, sharps: Iterable[Sharp]) -> None:
 
 def _protocol(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path.read_text(encoding="utf-8"), None)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
     if not isinstance(found, dict) or not isinstance(found.get("arguments"), dict):

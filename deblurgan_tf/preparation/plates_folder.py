@@ -18,6 +18,7 @@ from deblurgan_tf.preparation.limits import Limits
 from deblurgan_tf.preparation.plate_cutting import CutPlate, cut_plates
 from deblurgan_tf.preparation.tables import GivenPlate, write_texts
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.storage.atomic import make_folder
 from deblurgan_tf.storage.csv_tables import write_rows
 from deblurgan_tf.storage.names import composed, with_ending
 from deblurgan_tf.storage.writing_errors import writing_to
@@ -134,7 +135,7 @@ def cut_photo(
             crop = with_ending(PurePosixPath(name).name, f"-{number}.png")
             file = PurePosixPath(name).with_name(crop).as_posix()
             try:
-                (output / file).parent.mkdir(parents=True, exist_ok=True)
+                make_folder((output / file).parent)
                 images.write(output / file, images.Picture(plate.pixels))
             except OSError as error:
                 return Photo(name, cuts, f"{job.source}: {error}")

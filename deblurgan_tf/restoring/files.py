@@ -40,7 +40,12 @@ def restore_files(request: Request) -> Iterator[Outcome]:
             there[job] = found
     wanted = [job for job in request.jobs if job not in there]
     bar = counting_bar("{task.description}")
-    with Pipeline([job for job in wanted if not job.is_video]) as pipeline:
+
+    def note(outcome: Outcome) -> None:
+        outcome.model = request.recipe.model
+        records.add(outcome.job, outcome.status)
+
+    with Pipeline([job for job in wanted if not job.is_video], note) as pipeline:
         restorer = None
         if wanted or request.options.get("tile") is not None:
             restorer = load_restorer(request.model, request.options)
@@ -63,9 +68,8 @@ def restore_files(request: Request) -> Iterator[Outcome]:
             for outcome in chain(pipeline.outcomes(restore), videos):
                 finished += 1
                 advance(0)
-                if outcome.status != "failed":
-                    outcome.model = request.recipe.model
-                    records.add(outcome.job, outcome.status)
+                if outcome.job.is_video and outcome.status != "failed":
+                    note(outcome)
                 yield outcome
 
 

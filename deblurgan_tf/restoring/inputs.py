@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,18 +34,15 @@ def gather(
     inputs: files, folders, patterns, and "-" for the paths in `listed`, one a line. The
     result of a file is output/NAME; a file in a folder keeps its path below the
     folder. In folders only pictures and videos count, by their endings; hidden files
-    and what lies in `output` are left out. A file that does not exist is listed too:
-    it fails later, and the others are restored.
+    and what lies in `output` are left out. A file that does not exist or cannot be
+    reached is a job too, and so is a folder that cannot be listed: they fail later by
+    name, and the others are restored.
 
     Raises UsageError where two inputs have one target, a target is itself an input, a
     name cannot be used, or there is no input at all.
     """
     passed_over: list[Path] = []
-    try:
-        jobs = _jobs(_files(inputs, output, listed, passed_over), output)
-    # A name that is too long, a folder that may not be entered.
-    except OSError as error:
-        raise UsageError(f"{error}; leave it out") from error
+    jobs = _jobs(_files(inputs, output, listed, passed_over), output)
     notice = images.left_out(passed_over)
     if notice is not None:
         say(notice, "yellow")
@@ -97,12 +95,12 @@ def _files(
             yield from _files(named, output, (), passed_over, found=True)
             continue
         path = Path(text)
-        if path.is_dir():
+        if _is(path, Path.is_dir):
             yield from _files_of_folder(path, results, passed_over)
         elif found and resolved(path).is_relative_to(results):
             continue
-        elif not path.exists() and glob.has_magic(text):
-            matches = sorted(glob.glob(text, recursive=True))
+        elif not _is(path, Path.exists) and glob.has_magic(text):
+            matches = sorted([*glob.glob(text, recursive=True), *_closed(text)])
             if matches:
                 yield from _files(matches, output, (), passed_over, found=True)
             else:  # taken as a file's name; it fails as one
@@ -121,8 +119,29 @@ def _files_of_folder(
     def is_result(file: Path) -> bool:
         return below and resolved(file).is_relative_to(results)
 
-    there = images.listed(folder, images.SUFFIXES | video.SUFFIXES)
+    closed: list[Path] = []
+    there = images.listed(folder, images.SUFFIXES | video.SUFFIXES, closed)
     passed_over += [file for file in there.passed_over if not is_result(file)]
-    for file in there.files:
+    for file in [*there.files, *closed]:
         if not is_result(file):
-            yield file, file.relative_to(folder)
+            inside = file.relative_to(folder)
+            yield file, inside if inside.name else Path(folder.name)
+
+
+def _is(path: Path, test: Callable[[Path], bool]) -> bool:
+    """Whether a test is true; not for names that are too long or cannot be reached."""
+    try:
+        return test(path)
+    except OSError:
+        return False
+
+
+def _closed(pattern: str) -> Iterator[str]:
+    """The folders that ** would enter and that cannot be listed: glob is silent."""
+    start, stars, _ = pattern.partition("**")
+    refused: list[OSError] = []
+    for _ in os.walk(start or ".", onerror=refused.append) if stars else ():
+        pass
+    for error in refused:
+        if os.path.isdir(error.filename):
+            yield os.fspath(error.filename)

@@ -23,7 +23,7 @@ from deblurgan_tf.restoring.outcomes import (
     failed,
 )
 from deblurgan_tf.restoring.video import restore_video
-from deblurgan_tf.storage.atomic import copy_file
+from deblurgan_tf.storage.atomic import copy_file, make_folder
 from deblurgan_tf.storage.names import with_ending
 
 if TYPE_CHECKING:  # they import TensorFlow and the OCR's needs, which take seconds
@@ -102,7 +102,7 @@ class Restoration:
                 on_part(0.0, f"frame {done}")
 
         try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(job.target.parent)
             report = restore_video(job.source, job.target, restore, on_frame)
             if self.plates and not seen:
                 outcome.why = NO_PLATE
@@ -144,7 +144,7 @@ class Restoration:
         folder = self.output / "plates" / below.parent
         files = []
         for number, plate in enumerate(plates, 1):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             pair = {}
             for when, pixels in (("before", plate.before), ("after", plate.after)):
                 path = folder / with_ending(below.name, f"-{number}-{when}.png")

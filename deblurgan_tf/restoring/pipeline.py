@@ -30,7 +30,7 @@ from deblurgan_tf.restoring.background import Background
 from deblurgan_tf.restoring.budget import Budget
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.restoring.outcomes import Outcome, failed
-from deblurgan_tf.storage.atomic import copy_file
+from deblurgan_tf.storage.atomic import copy_file, make_folder
 
 PIXELS_IN_MEMORY = 40_000_000
 """Pixels of the pictures that are in memory at a time; see `Budget`."""
@@ -58,8 +58,16 @@ class Pipeline:
     is then whole. The one that decodes ends after its picture, unwaited for.
     """
 
-    def __init__(self, jobs: list[Job]) -> None:
+    def __init__(
+        self, jobs: list[Job], written: Callable[[Outcome], object] | None = None
+    ) -> None:
+        """Begins to decode.
+
+        written: called, by the threads that write, when a result is safe on the disk:
+        for those too that are written after an early end.
+        """
         self.jobs = deque(jobs)
+        self.written = written
         self.ahead: deque[tuple[Outcome, Future[_Loaded]]] = deque()
         self.budget = Budget(PIXELS_IN_MEMORY)
         self.decoder = Background(self._load, "decode")
@@ -154,7 +162,7 @@ class Pipeline:
         try:
             if isinstance(result, Exception):
                 raise result  # an OSError, for example, of a plate's crop
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             if result is None:
                 copy_file(outcome.job.source, target)
             else:
@@ -168,6 +176,8 @@ class Pipeline:
             self.budget.give(area)
             outcome.seconds += time.perf_counter() - begun
         outcome.status = "restored" if outcome.why is None else "unchanged"
+        if self.written is not None:
+            self.written(outcome)
         return outcome
 
 

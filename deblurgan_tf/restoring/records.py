@@ -9,13 +9,14 @@ than what is asked for now is not trusted, and not replaced without being asked 
 from __future__ import annotations
 
 import json
-import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.storage.atomic import append
 
 FILE = ".deblurgan.jsonl"
 
@@ -56,6 +57,7 @@ class Records:
         self.file = output / FILE
         self.lines: dict[str, dict[str, Any]] = {}
         self._whole = True  # whether the last line is
+        self._adding = threading.Lock()
         try:
             text = self.file.read_bytes().decode(errors="replace")
         except FileNotFoundError:
@@ -86,7 +88,7 @@ class Records:
         return There(known, doubt, wrong=doubt is not None)
 
     def add(self, job: Job, status: str) -> None:
-        """Notes that a job's result was made just now.
+        """Notes that a job's result was made just now; many threads may call it.
 
         Raises WorkFailed when the disk refuses.
         """
@@ -101,16 +103,14 @@ class Records:
             "input": _state_of(job.source),
         }
         line = json.dumps(record) + "\n"
-        try:
-            with open(self.file, "ab") as file:
+        with self._adding:
+            try:
                 # One write: the lines of two commands do not mix.
-                file.write((line if self._whole else f"\n{line}").encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise self._refused("written", error) from error
-        self._whole = True
-        self.lines[name] = record
+                append(self.file, (line if self._whole else f"\n{line}").encode())
+            except OSError as error:
+                raise self._refused("written", error) from error
+            self._whole = True
+            self.lines[name] = record
 
     def _difference(
         self, record: dict[str, Any], bytes_there: int, job: Job

@@ -17,9 +17,9 @@ from deblurgan_tf.restoring.inputs import Job, gather
 from deblurgan_tf.restoring.records import Recipe
 from deblurgan_tf.storage.installation import install_command
 from deblurgan_tf.storage.model_names import chosen, find, sha256
+from deblurgan_tf.storage.output_file import check_output_file
 from deblurgan_tf.storage.output_folder import make_output_folder
 from deblurgan_tf.storage.places import resolved
-from deblurgan_tf.storage.regular import NO_FILE, is_special
 from deblurgan_tf.storage.resources import AUTO_MODEL
 
 
@@ -118,17 +118,8 @@ def _listed() -> Iterator[str]:
 def _check_writable(output: Path, report: Path | None) -> None:
     """Raises UsageError now rather than after hours of work."""
     make_output_folder(output)
-    if report is not None and is_special(report):
-        raise UsageError(f"--report {report}: {NO_FILE}")
-    if report is not None and (
-        report.is_dir()
-        or not report.parent.is_dir()
-        or not os.access(report.parent, os.W_OK | os.X_OK)
-    ):
-        raise UsageError(
-            f"--report {report}: name a file in a folder that "
-            "exists and can be written to"
-        )
+    if report is not None:
+        check_output_file("--report", report)
 
 
 def _check_apart(

@@ -1,19 +1,25 @@
-"""Writes files and folders whole or not at all, even when the power fails."""
+"""Writes files and folders whole or not at all, even when the power fails.
+
+What a function here has written, and every name that leads to it, is on the disk when
+the function returns. So what lists results is written after them, and never lists one
+that a power cut took.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
-PREFIX = ".deblurgan-"
-LONGEST_ENDING = 16  # bytes of an ending that a format may be chosen by
-LEFTOVERS = f"{PREFIX}*"  # a pattern for `Path.glob`: what killed processes left
+from deblurgan_tf.storage.leftovers import temporary_name as temporary_name
+from deblurgan_tf.storage.regular import NO_TARGET, NoRegularFile, is_special
+
+_MAKING = threading.Lock()  # held until a new folder's name is on the disk
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -23,7 +29,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     `path` does, because Keras and Matplotlib choose the format by it. When `write`
     raises, its half-written file is removed and an earlier `path` stays as it was. A
     new file takes the mode of the file that it replaces.
+
+    Raises OSError where the disk refuses, and NoRegularFile where `path` is a pipe or
+    device: programs that read there would wait for ever.
     """
+    if is_special(path):
+        raise NoRegularFile(path, NO_TARGET)
     temporary = temporary_name(path)
     try:
         write(temporary)
@@ -54,13 +65,32 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
-def temporary_name(path: Path) -> Path:
-    """A new hidden name in the folder of `path`, with the number of this process.
+def append(path: Path, data: bytes) -> None:
+    """Adds bytes to the end of a file, which is made where there is none.
 
-    It is legal wherever that of `path` is: an ending that is no format's is left out.
+    It is one write: what two processes add does not mix.
     """
-    ending = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_ENDING else ""
-    return path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}{ending}")
+    new = not path.exists()
+    with open(path, "ab", buffering=0) as file:
+        written = file.write(data)
+        if written != len(data):  # a disk that is almost full takes a part
+            file.write(data[written:])  # and refuses the rest with its own error
+        _flush(file.fileno())
+    if new:
+        _sync(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; no error where it is there already."""
+    with _MAKING:
+        new = []
+        for folder in (path, *path.parents):
+            if folder.exists():
+                break
+            new.append(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            _sync(folder.parent)
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
@@ -88,10 +118,15 @@ def _sync(path: Path) -> None:
         return  # Windows cannot open folders
     handle = os.open(path, os.O_RDONLY)
     try:
+        _flush(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    try:
         os.fsync(handle)
     except OSError as error:
         # Some network file systems have no fsync.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
-    finally:
-        os.close(handle)

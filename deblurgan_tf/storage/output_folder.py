@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from deblurgan_tf.errors import UsageError
+from deblurgan_tf.storage.atomic import make_folder
 
 
 def make_output_folder(output: Path) -> None:
@@ -14,7 +15,7 @@ def make_output_folder(output: Path) -> None:
     Raises UsageError where it cannot be made or written to.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     except OSError as error:
         raise UsageError(
             f"--output {output}: cannot be made ({error.strerror}); name a folder"

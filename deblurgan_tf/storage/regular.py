@@ -8,16 +8,20 @@ import stat
 from io import BufferedReader
 
 NO_FILE = "is no regular file but a pipe, socket or device; save its content as a file"
+NO_TARGET = (
+    "is no regular file but a pipe, socket or device, which is not replaced; name "
+    "another file"
+)
 # A pipe that nobody writes to would wait in `open` for ever, and a thread that waits
 # there is deaf to signals. Windows has no such pipes in folders.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 class NoRegularFile(OSError):
-    """There is a pipe, a socket or a device; `strerror` is NO_FILE."""
+    """There is a pipe, a socket or a device; `strerror` is `why`."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(errno.EINVAL, NO_FILE, os.fspath(path))
+    def __init__(self, path: str | os.PathLike[str], why: str = NO_FILE) -> None:
+        super().__init__(errno.EINVAL, why, os.fspath(path))
 
 
 def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BufferedReader:

@@ -3,47 +3,70 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from deblurgan_tf.errors import RunError
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.writing import writing
 
 KEPT_CHECKPOINTS = 2  # should the disk damage the newest, the one before it is left
+_NAME = re.compile(r"step-(\d{8,})")  # others are the user's, step-backup for example
 
 
-def save(run: Path, state: State, best: dict[str, float] | None) -> Path:
-    """Writes the state and the best validation so far; keeps the newest two.
+class Known(NamedTuple):
+    """What a checkpoint holds beside the state.
+
+    best: the best validation so far, its step and mean values. logged_at: the step of
+    the log's last line of losses; None in a checkpoint that is older than this field.
+    """
+
+    best: dict[str, float] | None = None
+    logged_at: int | None = 0
+
+
+def save(
+    run: Path, state: State, best: dict[str, float] | None, logged_at: int = 0
+) -> Path:
+    """Writes the state and what `Known` holds; keeps the newest two.
 
     Raises RunError where it cannot be written; the checkpoints before it stay.
     """
     folder = run / "checkpoints"
     with writing(folder):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     step = int(state.step)
     path = folder / f"step-{step:08d}"
 
     def write(partial: Path) -> None:
         partial.mkdir()
         state.checkpoint().write(str(partial / "state"))
-        (partial / "state.json").write_text(json.dumps({"step": step, "best": best}))
+        known = {"step": step, "best": best, "logged_at": logged_at}
+        (partial / "state.json").write_text(json.dumps(known))
         if path.exists():
             shutil.rmtree(path)
 
     with writing(path):
         write_atomically(path, write)
-    for old in sorted(folder.glob("step-*"))[:-KEPT_CHECKPOINTS]:
-        shutil.rmtree(old)
+        for old in _all(run)[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
     return path
 
 
 def latest(run: Path) -> Path | None:
     """The newest whole checkpoint; None where there is none."""
-    return max((run / "checkpoints").glob("step-*"), default=None)
+    return max(_all(run), key=step_of, default=None)
+
+
+def _all(run: Path) -> list[Path]:
+    """The whole checkpoints, in the order of their steps."""
+    folders = (run / "checkpoints").glob("step-*")
+    return sorted(filter(lambda x: _NAME.fullmatch(x.name), folders), key=step_of)
 
 
 def step_of(path: Path) -> int:
@@ -51,14 +74,14 @@ def step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def restore(path: Path, state: State) -> dict[str, float] | None:
-    """Fills the state, every variable of it, and returns the best validation so far.
+def restore(path: Path, state: State) -> Known:
+    """Fills the state, every variable of it, and returns what else is known.
 
     Raises RunError if the checkpoint is damaged or belongs to other models.
     """
     checkpoint = state.checkpoint()
     try:
-        best = json.loads((path / "state.json").read_text())["best"]
+        known = _known(json.loads((path / "state.json").read_bytes()))
         checkpoint.read(str(path / "state")).assert_consumed()
     # TensorFlow's reader and Keras's loading raise errors of many kinds.
     except (
@@ -74,4 +97,14 @@ def restore(path: Path, state: State) -> dict[str, float] | None:
             f"{str(error).splitlines()[0]}). Remove this folder to resume from the "
             "checkpoint before it"
         ) from error
-    return best
+    return known
+
+
+def _known(stored: Any) -> Known:
+    """Raises ValueError where state.json does not hold what `save` writes."""
+    match stored:
+        case {"best": None | {"psnr": int() | float()} as best}:
+            logged_at = stored.get("logged_at")
+            if logged_at is None or isinstance(logged_at, int):
+                return Known(best, logged_at)
+    raise ValueError("state.json was edited, or is damaged")

@@ -46,6 +46,8 @@ def dry_run(config: Config, run: Path) -> None:
         run_folder.check_writable(run)
     with checked():
         run_folder.check_unchanged(run, config)
+    with checked():
+        run_folder.check_log(run)
     state = new_state(config)
     print(f"generator: {state.generator.count_params():,} parameters")
     if state.critic is not None:

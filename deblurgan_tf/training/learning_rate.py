@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -19,8 +19,9 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import Source
+from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import write_text
-from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.json_lines import bad_lines, read_lines
 from deblurgan_tf.training.schedule import total_steps
 
 RISE = 10  # the rate rises during the RISE-th part of the added steps
@@ -72,7 +73,7 @@ def lengthenings(
 
     config, source: of the run as it is to be now.
     """
-    known = [Lengthening(x["step"], x["total"]) for x in read_lines(_path(run))]
+    known = _noted(_path(run))
     if step == 0 or not (run / "config.yaml").exists():
         return tuple(known)
     shorter = total_steps(configs.load(run / "config.yaml"), source)
@@ -84,6 +85,20 @@ def lengthenings(
         kept.append(Lengthening(step, shorter))
         say(f"{run}: {_in_words(config, total, kept[-1])}")
     return tuple(kept)
+
+
+def _noted(path: Path) -> list[Lengthening]:
+    def fits(line: dict[str, Any]) -> bool:
+        return all(isinstance(line.get(key), int) for key in Lengthening._fields)
+
+    bad = bad_lines(path, fits)
+    if bad:
+        raise RunError(
+            f"{path}: line {bad[0]} does not say after which step the run was "
+            "lengthened, so that its learning rate is not known; put the file back, or "
+            "name another folder with --run to begin a new run"
+        )
+    return [Lengthening(x["step"], x["total"]) for x in read_lines(path, fits)]
 
 
 def write_lengthenings(run: Path, lengthened: Sequence[Lengthening]) -> None:

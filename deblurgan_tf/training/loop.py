@@ -21,8 +21,9 @@ from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import open_source, training_batches
 from deblurgan_tf.devices import prepare_devices
-from deblurgan_tf.training import checkpoints, run_folder
-from deblurgan_tf.training.content import choose_content
+from deblurgan_tf.training import checkpoints, plots, run_folder
+from deblurgan_tf.training.checkpoints import Known
+from deblurgan_tf.training.content import choose_content, write_content
 from deblurgan_tf.training.distribution import Workers, open_strategy
 from deblurgan_tf.training.learning_rate import lengthenings, write_lengthenings
 from deblurgan_tf.training.records import Records
@@ -52,19 +53,24 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
         if workers.chief:
             run_folder.remove_leftovers(run)
         run_folder.check_unchanged(run, config)
+        run_folder.check_log(run)
         with run_folder.checked_pictures(run, keep=workers.chief) as checked:
             source = open_source(config, checked)
         names = source.names()
         run_folder.check_same_pictures(run, names)
         schedule = Schedule(config.every, total_steps(config, source))
 
-        state, best = begin_or_resume(config, run, strategy)
+        state, known = begin_or_resume(config, run, strategy)
         lengthened = lengthenings(run, config, source, int(state.step))
         workers.check_same(
             f"{configs.dump(config)} {names} {int(state.step)} {lengthened}"
         )
         if int(state.step) >= schedule.total:
             say(f"{run}: finished at step {int(state.step):,}; nothing to do")
+            # The power may have failed between the last checkpoint and the figures.
+            if workers.chief and plots.outdated(run):
+                with writing(run):
+                    plots.redraw(run)
             return state
 
         # Set up what a step needs.
@@ -87,9 +93,9 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
                 run_folder.cut_log(run, int(state.step))
                 write_lengthenings(run, lengthened)
                 run_folder.begin(run, config, names, arguments or sys.argv)
-                run_folder.write_content(run, content.weights, content.why)
+                write_content(run, content.weights, content.why)
             records = Records(
-                run, config, state, schedule.total, validation, best, source.size
+                run, config, state, schedule.total, validation, known, source.size
             )
         with workers:
             run_steps(schedule, state, train_step, batches, workers, records)
@@ -99,8 +105,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
 
 def begin_or_resume(
     config: Config, run: Path, strategy: tf.distribute.Strategy | None
-) -> tuple[State, dict[str, float] | None]:
-    """The state of the newest checkpoint, or a new one; and the best validation so far.
+) -> tuple[State, Known]:
+    """The state of the newest checkpoint, or a new one; and what else is known.
 
     Raises RunError for a checkpoint, and ModelError for a start, that cannot be used.
     """
@@ -110,7 +116,7 @@ def begin_or_resume(
         return state, checkpoints.restore(checkpoint, state)
     if config.train.start_from is not None:
         start_from(config.train.start_from, state)
-    return state, None
+    return state, Known()
 
 
 def run_steps(
@@ -137,11 +143,12 @@ def run_steps(
                     records.validate(step)
                 if due.sample:
                     records.draw_samples(step)
-                if step == schedule.total:
-                    records.draw_figures()
-                # The last thing: a resumed training starts with the next step.
+                # After the rest: a resumed training starts with the next step.
                 if due.save:
                     records.save_checkpoint()
+                # They can be drawn at any time; nothing in them may cost a checkpoint.
+                if step == schedule.total:
+                    records.draw_figures()
                 records.advance(step)
             if stopped:
                 say(f"stopped at step {step:,}; run the same command again to resume")

@@ -6,6 +6,8 @@ the training itself: `redraw(RUN)` draws them again.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from deblurgan_tf.storage.atomic import write_atomically
+from deblurgan_tf.cli.terminal import say
+from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.training import curves
 from deblurgan_tf.training.run_folder import read_log
 from deblurgan_tf.training.validation import Triplet
@@ -27,7 +30,7 @@ DPI = 100
 def save_samples(run: Path, step: int, triplets: list[Triplet]) -> None:
     """Stores the samples of a step in RUN/samples as .npz, and draws them as .png."""
     folder = run / "samples"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     arrays = {
         f"{name}_{number}": picture
         for number, triplet in enumerate(triplets)
@@ -48,10 +51,27 @@ def redraw(run: Path) -> list[Path]:
         figure = Figure((14, 10), dpi=DPI, layout=_layout())
         curves.draw_all(figure, records)
         paths.append(_save(figure, run / "loss.png"))
-    stored = sorted((run / "samples").glob("step-*.npz"))
-    if stored:
-        paths.append(_save(progress_figure(stored), run / "progress.png"))
+    progress = progress_figure(_stored(run))
+    if progress is not None:
+        paths.append(_save(progress, run / "progress.png"))
     return paths
+
+
+def outdated(run: Path) -> bool:
+    """Whether a figure that `redraw` draws is gone, or older than the log."""
+    log = run / "log.jsonl"
+    figures = ["loss.png", *(["progress.png"] if _stored(run) else [])]
+    return log.exists() and any(
+        not (run / name).exists()
+        or (run / name).stat().st_mtime_ns < log.stat().st_mtime_ns
+        for name in figures
+    )
+
+
+def _stored(run: Path) -> list[Path]:
+    """The samples in the order of their steps; other files there are the user's."""
+    files = (run / "samples").glob("step-*.npz")
+    return sorted(x for x in files if x.stem.removeprefix("step-").isdigit())
 
 
 def samples_figure(
@@ -81,19 +101,23 @@ def samples_figure(
     return figure
 
 
-def progress_figure(stored: list[Path]) -> Figure:
+def progress_figure(stored: list[Path]) -> Figure | None:
     """A row for each sample: blurred, restored at several steps, sharp.
 
-    stored: the .npz files of `save_samples`, in the order of the steps.
+    stored: the .npz files of `save_samples`, in the order of the steps. Damaged ones
+    are left out and named; None where no other is there.
     """
+    if not stored:
+        return None
     # Evenly spaced over the training, the first and the last included.
     places = np.linspace(0, len(stored) - 1, min(COLUMNS, len(stored)))
     chosen = [stored[round(place)] for place in places]
-    pages = []
-    for path in chosen:
-        with np.load(path, allow_pickle=False) as arrays:
-            pages.append(dict(arrays))
-    rows = sum(key.startswith("sharp_") for key in pages[0])
+    read = {path: _page(path) for path in chosen}
+    found = {path: page for path, page in read.items() if page is not None}
+    if not found:
+        return None
+    chosen, pages = list(found), list(found.values())
+    rows = min(len(page) for page in pages) // len(Triplet._fields)
     height, width = pages[0]["sharp_0"].shape[:2]
     size = (
         SMALL_COLUMN * (len(pages) + 2),
@@ -111,6 +135,27 @@ def progress_figure(stored: list[Path]) -> Figure:
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=14)
     return figure
+
+
+def _page(path: Path) -> dict[str, np.ndarray] | None:
+    """The samples of a step; None, after a line that names the file, if damaged."""
+    try:
+        # Opened here: NumPy does not close what it fails to read.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            page = dict(arrays)
+    # What a file that is cut, empty or another makes of NumPy and zipfile.
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error):
+        page = {}
+    rows = len(page) // len(Triplet._fields)
+    wanted = {f"{name}_{row}" for name in Triplet._fields for row in range(rows)}
+    if rows and page.keys() == wanted and all(map(_is_picture, page.values())):
+        return page
+    say(f"{path}: is damaged; progress.png is drawn without it", "yellow")
+    return None
+
+
+def _is_picture(array: np.ndarray) -> bool:
+    return array.dtype == np.uint8 and array.ndim == 3
 
 
 def _layout() -> ConstrainedLayoutEngine:

@@ -15,6 +15,7 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.inference.restorer import Restorer
 from deblurgan_tf.storage.atomic import write_atomically
 from deblurgan_tf.training import checkpoints, plots, run_folder
+from deblurgan_tf.training.checkpoints import Known
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.validation import Validation
 from deblurgan_tf.training.writing import writing
@@ -35,28 +36,33 @@ class Records:
         state: State,
         total: int,
         validation: Validation,
-        best: dict[str, float] | None,
+        known: Known,
         size: int | None = None,
     ) -> None:
-        """`best` is the best validation so far: its step and its mean values.
+        """known: what the checkpoint knows that the run goes on from.
 
         size: how many pictures an epoch has; None where the data are endless.
         """
         self.run = run
         self.state = state
         self.validation = validation
-        self.best = best
+        self.best = known.best
         self.epoch_steps = None if size is None else size / config.data.batch
         self.bar = TrainingBar(console, int(state.step), total, config.data.batch)
-        self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
         # TensorBoard shows Markdown, in which four spaces begin a block of code.
         text = textwrap.indent(configs.dump(config), "    ")
-        with writing(run / "tensorboard"), self.writer.as_default(step=int(state.step)):
-            tf.summary.text("config", text)
+        with writing(run / "tensorboard"):
+            self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+            with self.writer.as_default(step=int(state.step)):
+                tf.summary.text("config", text)
         self.restore = Restorer(state.average).restore
-        # The sums hold the losses of all steps after the last line of the log.
-        lines = [x["step"] for x in run_folder.read_log(run) if "generator" in x]
-        self.logged_at = max(lines, default=0)
+        # The sums, which the checkpoint holds, are those of the losses of all steps
+        # after this one, whatever became of the log since then.
+        if known.logged_at is None:
+            lines = [x["step"] for x in run_folder.read_log(run) if "generator" in x]
+            self.logged_at = max(lines, default=0)
+        else:
+            self.logged_at = known.logged_at
 
     def __enter__(self) -> Records:
         self.bar.__enter__()
@@ -113,7 +119,7 @@ class Records:
 
     def save_checkpoint(self) -> None:
         """Writes the state, from which the training can resume."""
-        checkpoints.save(self.run, self.state, self.best)
+        checkpoints.save(self.run, self.state, self.best, self.logged_at)
 
     def advance(self, step: int) -> None:
         """Shows that a step is done."""

@@ -13,7 +13,6 @@ import json
 import platform
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +20,6 @@ from typing import Any, TextIO
 import keras
 import numpy as np
 import tensorflow as tf
-import yaml
 
 from deblurgan_tf import __version__
 from deblurgan_tf import config as configs
@@ -29,10 +27,12 @@ from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage import provenance
-from deblurgan_tf.storage.atomic import LEFTOVERS, PREFIX, write_text
-from deblurgan_tf.storage.json_lines import read_lines
+from deblurgan_tf.storage.atomic import append, make_folder, write_text
+from deblurgan_tf.storage.json_lines import bad_lines, read_lines
+from deblurgan_tf.storage.leftovers import is_temporary, temporary_folder
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
+from deblurgan_tf.training import checkpoints
 from deblurgan_tf.training.writing import writing
 
 
@@ -56,7 +56,7 @@ def check_writable(run: Path) -> None:
     place = next(path for path in (run, *run.absolute().parents) if path.exists())
     try:
         # Rights alone do not tell: root has all of them on a disk that is read-only.
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+        with temporary_folder(place):
             pass
     except OSError as error:
         raise _not_writable(run, error.strerror, place) from None
@@ -75,7 +75,7 @@ def _check_path(run: Path) -> None:
 
 def _open_lock(run: Path) -> TextIO:
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
         return open(run / ".lock", "a")
     except OSError as error:
         raise _not_writable(run, error.strerror, error.filename) from None
@@ -105,7 +105,9 @@ def remove_leftovers(run: Path) -> None:
     writing these files.
     """
     for folder in (run, run / "checkpoints", run / "samples"):
-        for leftover in folder.glob(LEFTOVERS):
+        for leftover in folder.iterdir() if folder.is_dir() else ():
+            if not is_temporary(leftover.name):
+                continue
             if leftover.is_dir():
                 shutil.rmtree(leftover)
             else:
@@ -116,10 +118,27 @@ def check_unchanged(run: Path, config: Config) -> None:
     """Raises RunError, naming the keys, if the config is not the run's.
 
     Other values of `every.*` and a longer `train.steps` or `train.epochs` are allowed.
+    Raises RunError, too, where the run has checkpoints and nothing says of what config.
     """
     path = run / "config.yaml"
-    if path.exists():
+    if _is_kept(run, path):
         _compare(run, configs.load(path), config)
+
+
+def _is_kept(run: Path, path: Path) -> bool:
+    """Whether there is a file that each run has; False for a new run.
+
+    Raises RunError where the file of a run that has checkpoints is gone or empty.
+    """
+    if path.exists() and path.stat().st_size:
+        return True
+    if checkpoints.latest(run) is None:
+        return False
+    raise RunError(
+        f"{path}: is {'empty' if path.exists() else 'gone'}, but the run has "
+        "checkpoints, which resume only as they began; put the file back, or name "
+        "another folder with --run to begin a new run"
+    )
 
 
 def check_same_pictures(run: Path, names: list[str]) -> None:
@@ -129,7 +148,7 @@ def check_same_pictures(run: Path, names: list[str]) -> None:
     never stopped. names: of all pictures, see `Source.names`.
     """
     path = run / "pictures.txt"
-    if not path.exists():
+    if not (_is_kept(run, path) if names else path.exists()):
         return
     text = path.read_bytes().decode(errors="surrogateescape")
     before = [composed(name) for name in text.split("\n")[:-1]]
@@ -171,8 +190,7 @@ def begin(run: Path, config: Config, names: list[str], arguments: list[str]) -> 
     command = _describe_command(arguments)
     write_text(run / "config.yaml", configs.dump(config))
     write_text(run / "pictures.txt", "".join(f"{name}\n" for name in _lines(names)))
-    with open(run / "command.txt", "a", encoding="utf-8") as file:
-        file.write(command)
+    append(run / "command.txt", command.encode(errors="surrogateescape"))
 
 
 def _lines(names: list[str]) -> list[str]:
@@ -223,39 +241,39 @@ def _describe_command(arguments: list[str]) -> str:
     return "".join(f"{key}: {value}\n" for key, value in lines.items()) + "\n"
 
 
-# The content losses that are used: a substitute for VGG19 must stay the same on resume.
-
-
-def read_content(run: Path) -> dict[str, float] | None:
-    """The content losses of the run and their weights; None for a new run."""
-    path = run / "content.yaml"
-    if not path.exists():
-        return None
-    return yaml.safe_load(path.read_text(encoding="utf-8"))["used"]
-
-
-def write_content(run: Path, used: dict[str, float], why: str) -> None:
-    """Notes the content losses of a new run; what is noted stays."""
-    if (run / "content.yaml").exists():
-        return
-    text = yaml.safe_dump({"used": used, "why": why}, sort_keys=False)
-    write_text(run / "content.yaml", text)
-
-
 # The log: one JSON object a line; lines after the checkpoint are cut off on resume.
+
+
+def check_log(run: Path) -> None:
+    """Raises RunError for lines that the log cannot have: cutting would lose them."""
+    path = run / "log.jsonl"
+    with writing(path):
+        bad = bad_lines(path, _is_record)
+    if bad:
+        more = f" ({len(bad) - 1:,} more are like it)" if bad[1:] else ""
+        raise RunError(
+            f"{path}: line {bad[0]:,} is no JSON object of numbers with a step{more}; "
+            "mend or remove it, and run the same command again to resume"
+        )
+
+
+def _is_record(line: dict[str, Any]) -> bool:
+    return isinstance(line.get("step"), int) and all(
+        isinstance(value, int | float) for value in line.values()
+    )
 
 
 def append_log(run: Path, record: dict[str, Any]) -> None:
     """Adds a line to log.jsonl; raises ValueError for NaN and infinity."""
     line = json.dumps(record, allow_nan=False) + "\n"
     path = run / "log.jsonl"
-    with writing(path), open(path, "a", encoding="utf-8") as file:
-        file.write(line)
+    with writing(path):
+        append(path, line.encode())
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
     """The whole lines of log.jsonl; none where there is no log."""
-    return read_lines(run / "log.jsonl")
+    return read_lines(run / "log.jsonl", _is_record)
 
 
 def cut_log(run: Path, step: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from deblurgan_tf.cli.startup import import_tensorflow
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.storage import leftovers
 from deblurgan_tf.storage.installation import install_command
 
 # Gradio and TensorFlow take seconds to import; --help and wrong usage do without.
@@ -62,13 +62,13 @@ def stop_signals() -> Iterator[Stop]:
 def temporary_folder() -> Iterator[Path]:
     """A folder that is removed; inside, libraries put their temporary files there."""
     usual = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix="deblurgan-demo-"))
-    tempfile.tempdir = str(folder)
-    try:
-        yield folder
-    finally:
-        tempfile.tempdir = usual
-        shutil.rmtree(folder, ignore_errors=True)
+    # Gradio serves no file below a hidden folder.
+    with leftovers.temporary_folder(hidden=False) as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = usual
 
 
 def check_extra() -> None:

@@ -30,6 +30,7 @@ import pytest
 from helpers import batches as made_batch
 from helpers.networks import narrow_resnet
 from helpers.pictures import photo, save
+from helpers.unprivileged import unprivileged
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
@@ -1244,3 +1245,19 @@ def test_a_cluster_that_is_not_there_is_refused(model, tmp_path):
     )
     assert code == 2, said
     assert "--address 127.0.0.1:1: no cluster is reached there" in said
+
+
+def test_a_closed_folder_fails_by_name_and_the_others_are_listed():
+    with unprivileged() as root:
+        for name in ("a.png", "closed/b.png"):
+            save(root / name, photo(4, 4, 0))
+        (root / "closed").chmod(0)
+        place = open_place(str(root))
+        found = pictures_of(place).to_pylist()
+        assert [(x["path"], x["error"] is None) for x in found] == [
+            ("a.png", True),
+            ("closed/", False),
+        ]
+        assert "cannot be listed" in found[1]["error"]
+        with pytest.raises(DataError, match=r"closed: cannot be listed"):
+            list(listing.files_of(open_place(str(root / "closed"))))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from deblurgan_tf import __version__
 from deblurgan_tf.cli.app import App
+from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.errors import MissingExtra, PictureError, UserError, WorkFailed
 
 NO_VERBS = {"__init__", "__main__", "devices", "errors", "keras_settings"}
@@ -183,3 +184,12 @@ def test_every_verb_tells_the_version(verb):
 
 def test_all_verbs_were_found():
     assert {"train", "predict", "evaluate", "prepare", "benchmark"} <= set(VERBS)
+
+
+def test_names_never_reach_the_terminal_as_commands(capfd):
+    name = "a\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egpj.png\udcff \u00fc[b]"
+    say(name)
+    _, said = capfd.readouterr()
+    assert said == (
+        r"a\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egpj.png" + "\ufffd \u00fc[b]\n"
+    )

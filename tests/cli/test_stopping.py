@@ -61,3 +61,38 @@ def test_the_handler_from_before_comes_back():
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.code == 143
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+PIPES = """
+import sys, time
+from pathlib import Path
+from deblurgan_tf.cli.stopping import stoppable
+from deblurgan_tf.restoring.inputs import gather
+from deblurgan_tf.restoring.pipeline import Pipeline
+
+root = Path(sys.argv[1])
+with stoppable():
+    with Pipeline(gather([str(root / "in")], root / "out")) as pipeline:
+        for outcome in pipeline.outcomes(lambda pixels, outcome: None):
+            print(outcome.job.source.name, outcome.status, flush=True)
+        print("waiting", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_the_first_sigterm_ends_a_command_whose_folder_holds_pipes(tmp_path):
+    (tmp_path / "in").mkdir()
+    os.mkfifo(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.png").symlink_to("/dev/zero")
+    process = subprocess.Popen(
+        [sys.executable, "-c", PIPES, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    said = [process.stdout.readline() for _ in range(3)]
+    assert said == ["a.png failed\n", "b.png failed\n", "waiting\n"]
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "")

@@ -142,6 +142,12 @@ def test_what_is_known_of_a_file_is_kept_by_its_size_and_time(tmp_path, monkeypa
     assert names() == first and sorted(seen) == ["01.png", "03.png"]
     cut(folder / "04.png")
     assert names() != first
+    # A damaged line costs one look, not the lines behind it.
+    file = tmp_path / "checked.jsonl"
+    first, rest = file.read_bytes().split(b"\n", 1)
+    file.write_bytes(first.replace(b'"height": ', b'"height": "') + b"\n" + rest)
+    names()
+    assert sorted(seen) == ["00.png", "03.png", "04.png"]
     # A damaged memory is none.
     (tmp_path / "checked.jsonl").write_text('{"file": 7}\n["?"]\n')
     names()

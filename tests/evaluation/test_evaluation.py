@@ -329,6 +329,15 @@ def test_half_a_line_is_no_record(tmp_path):
     assert file.read_text() == whole
 
 
+@pytest.mark.parametrize("line", [b"\xff", b"[1]", b"{}", b'{"scores": 5}', b"no"])
+def test_a_line_of_something_else_costs_no_record_behind_it(tmp_path, line):
+    task = task_of(tmp_path)
+    records_in(tmp_path).add(task, {"seconds": None, "scores": {"psnr": 1.0}})
+    file = tmp_path / "out" / "records.jsonl"
+    file.write_bytes(line + b"\n" + file.read_bytes())
+    assert records_in(tmp_path).state(task)[1] is not None
+
+
 def test_what_killed_processes_left_is_removed(tmp_path):
     for folder in ("restored/wiener/street", "kernels/blind_map"):
         left = tmp_path / "out" / folder / ".deblurgan-1-ab.png"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 import yaml
+from helpers.leftover import leftover_name
 from helpers.pictures import coded, paired, save
 from helpers.trainings import TINY, take, tiny
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from deblurgan_tf import images, prepare
 from deblurgan_tf.data import open_source
 from deblurgan_tf.preparation import packing
+from deblurgan_tf.storage.leftovers import PREFIX
 
 
 def run(*arguments):
@@ -103,14 +105,15 @@ def test_a_pack_that_was_stopped_goes_on_and_is_what_a_straight_one_is(tmp_path)
     first, *_, last = files(tmp_path / "b")
     kept = first.stat().st_mtime_ns
     # As if it was stopped in the last file: that is not there, half of it is.
-    (place / f".partial-{last.name}").write_bytes(last.read_bytes()[:50])
+    half = place / leftover_name(last)
+    half.write_bytes(last.read_bytes()[:50])
     last.unlink()
     (place / "dataset_info.json").unlink()
     assert run(tmp_path / "in", "--output", tmp_path / "b", *arguments).exit_code == 0
     assert first.stat().st_mtime_ns == kept
     for one, two in zip(files(tmp_path / "a"), files(tmp_path / "b"), strict=True):
         assert one.read_bytes() == two.read_bytes()
-    assert not list(place.glob(".partial-*"))
+    assert not list(place.glob(f"{PREFIX}*"))
 
 
 def test_a_file_of_the_set_that_is_damaged_since_is_named(tmp_path):

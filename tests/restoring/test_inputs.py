@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from helpers.pictures import photo, save
+from helpers.unprivileged import unprivileged
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError, UsageError
 from deblurgan_tf.restoring.inputs import gather
+from deblurgan_tf.restoring.pipeline import Pipeline
 from deblurgan_tf.restoring.requests import checked_request
 
 
@@ -40,10 +43,63 @@ def test_an_input_is_never_overwritten(tmp_path):
             gather(inputs, tmp_path)
 
 
-def test_a_name_that_is_too_long_is_wrong_usage(tmp_path):
-    name = "n" * 300 + ".png"
-    with pytest.raises(UsageError, match=rf"too long: .*{name}.*; leave it out"):
-        gather([str(tmp_path / name)], tmp_path / "out")
+def outcomes(jobs):
+    """{name: error, or None where it was restored}, by a pipeline that copies."""
+    with Pipeline(jobs) as pipeline:
+        done = pipeline.outcomes(lambda pixels, outcome: None)
+        return {each.job.source.name: each.error for each in done}
+
+
+def test_odd_inputs_fail_by_name_and_the_others_are_restored(tmp_path):
+    whole = save(tmp_path / "in" / "whole.png", photo(4, 4, 0))
+    loop = tmp_path / "in" / "loop.png"
+    loop.symlink_to(loop)
+    (tmp_path / "in" / "folder.png").mkdir()
+    long = tmp_path / ("n" * 300 + ".png")
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    listed = [f"{long}\n", f"{loop}/x.png\n"]
+    out = tmp_path / "out"
+    found = outcomes(gather([str(tmp_path / "in"), "-"], out, listed))
+    assert found.keys() == {"whole.png", "loop.png", "x.png", long.name, "pipe.png"}
+    assert found.pop("whole.png") is None
+    assert (out / "whole.png").read_bytes() == whole.read_bytes()
+    for name, error in found.items():
+        assert error is not None
+        assert name in error
+        assert "\n" not in error
+    assert "too long" in found[long.name]
+
+
+def test_closed_folders_fail_by_name_and_the_others_are_restored():
+    with unprivileged() as root:
+        for name in ("a.png", "open/b.png", "closed/c.png"):
+            save(root / "in" / name, photo(4, 4, 0))
+        closed = root / "in" / "closed"
+        closed.chmod(0)
+        jobs = gather([str(root / "in")], root / "out")
+        assert [job.source.name for job in jobs] == ["a.png", "b.png", "closed"]
+        found = outcomes(jobs)
+        assert found["closed"] is not None
+        assert f"{closed}: cannot be opened (Permission denied)" in found["closed"]
+        assert found["a.png"] is None
+        assert found["b.png"] is None
+        # A pattern, a file inside, and the folder itself.
+        for given in (str(root / "in" / "**" / "*.png"), str(closed / "c.png")):
+            errors = outcomes(gather([given], root / "out")).values()
+            assert [x for x in errors if x and "Permission denied" in x], given
+        assert list(outcomes(gather([str(closed)], root / "out"))) == ["closed"]
+
+
+def test_no_closed_folder_is_passed_over_in_silence():
+    # By what takes a folder as a whole: training, evaluation, packing.
+    with unprivileged() as root:
+        save(root / "closed" / "c.png", photo(4, 4, 0))
+        (root / "closed").chmod(0)
+        with pytest.raises(PictureError, match=r"closed: cannot be listed \(Perm"):
+            images.find(root)
+        closed: list[Path] = []
+        assert images.listed(root, closed=closed) == ([], [])
+        assert closed == [root / "closed"]
 
 
 def test_a_link_to_itself_fails_alone_in_every_version_of_python(tmp_path, monkeypatch):

@@ -93,8 +93,14 @@ def test_leaving_early_stops_the_threads_and_leaves_whole_files(tmp_path):
             raise KeyboardInterrupt
         return pixels
 
-    with pytest.raises(KeyboardInterrupt), Pipeline(jobs) as pipeline:
+    noted = []
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Pipeline(jobs, lambda outcome: noted.append(outcome.job.target)) as pipeline,
+    ):
         list(pipeline.outcomes(interrupted))
+    # Each result is noted, also one that was written after the end of the loop.
+    assert sorted(noted) == sorted((tmp_path / "out").iterdir())
     assert not list(tmp_path.rglob(".*"))
     for file in (tmp_path / "out").iterdir():
         images.read(file)

@@ -4,27 +4,15 @@ import os
 import re
 
 import pytest
+from helpers.disk import recorded_calls
 
 from deblurgan_tf.storage import atomic
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """Records fsync and replace, with the paths they concern."""
-    made = []
-    fsync, replace = os.fsync, os.replace
-
-    def recorded_fsync(handle):
-        made.append(("fsync", os.readlink(f"/proc/self/fd/{handle}")))
-        fsync(handle)
-
-    def recorded_replace(source, target):
-        made.append(("replace", str(target)))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", recorded_fsync)
-    monkeypatch.setattr(os, "replace", recorded_replace)
-    return made
+def calls():
+    with recorded_calls() as made:
+        yield made
 
 
 def test_the_file_is_synced_before_the_rename_and_its_folder_after_it(tmp_path, calls):
@@ -32,7 +20,7 @@ def test_the_file_is_synced_before_the_rename_and_its_folder_after_it(tmp_path, 
     atomic.write_bytes(path, b"new")
     (first, temporary), (second, target), (third, folder) = calls
     assert (first, second, third) == ("fsync", "replace", "fsync")
-    name = rf"\.deblurgan-{os.getpid()}-[0-9a-f]{{8}}\.png"
+    name = rf"\.deblurgan-{os.getpid()}-[0-9a-f]{{16}}\.png"
     assert re.fullmatch(f"{re.escape(str(tmp_path))}/{name}", temporary)
     assert (target, folder) == (str(path), str(tmp_path))
     assert path.read_bytes() == b"new"
@@ -53,6 +41,31 @@ def test_all_of_a_folder_is_synced_before_it_is_renamed(tmp_path, calls):
         ("fsync", str(tmp_path)),
     ]
     assert (tmp_path / "model" / "inner" / "file").read_bytes() == b"1"
+
+
+def test_what_is_added_is_synced_and_so_is_the_name_of_a_new_file(tmp_path, calls):
+    path = tmp_path / "log.jsonl"
+    atomic.append(path, b"1\n")
+    assert calls == [("fsync", str(path)), ("fsync", str(tmp_path))]
+    calls.clear()
+    atomic.append(path, b"2\n")
+    assert calls == [("fsync", str(path))]
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_the_names_of_all_new_folders_are_synced(tmp_path, calls):
+    atomic.make_folder(tmp_path / "a" / "b" / "c")
+    assert sorted(calls) == [
+        ("fsync", str(tmp_path)),
+        ("fsync", str(tmp_path / "a")),
+        ("fsync", str(tmp_path / "a" / "b")),
+    ]
+    calls.clear()
+    atomic.make_folder(tmp_path / "a" / "b" / "c")
+    assert calls == []
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        atomic.make_folder(tmp_path / "file")
 
 
 @pytest.mark.parametrize("folder", [False, True])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -273,6 +275,45 @@ def test_the_progress_page_has_a_row_for_each_sample(tmp_path):
     (path,) = plots.redraw(tmp_path)
     for shift in (0, 9, 18):
         assert area(pixels(path), np.array(COLOURS["sharp"]) + shift) > 1000
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "other keys", "no zip", "array"])
+def test_damaged_samples_are_named_and_the_others_drawn(tmp_path, damage, capsys):
+    (tmp_path / "samples").mkdir()
+    for name in ("step-00000005.npz", "step-00000007.npz", "step-backup.npz"):
+        arrays = {f"{k}_0": v for k, v in triplet()._asdict().items()}
+        np.savez(tmp_path / "samples" / name, **arrays)
+    path = tmp_path / "samples" / "step-00000005.npz"
+    whole = path.read_bytes()
+    if damage == "other keys":
+        np.savez(path, mine=np.zeros(3))
+    elif damage == "array":
+        with open(path, "wb") as file:
+            np.save(file, np.zeros(3))
+    else:
+        half = whole[: len(whole) // 2]
+        path.write_bytes({"empty": b"", "half": half, "no zip": b"x" * 99}[damage])
+    assert plots.redraw(tmp_path) == [tmp_path / "progress.png"]
+    assert "step-00000005.npz: is damaged" in " ".join(capsys.readouterr().err.split())
+    figure = plots.progress_figure([path, path.with_name("step-00000007.npz")])
+    assert [axis.get_title() for axis in figure.axes] == ["blurred", "step 7", "sharp"]
+    assert plots.progress_figure([path]) is None
+
+
+def test_figures_that_are_gone_or_older_than_the_log_are_outdated(tmp_path):
+    assert not plots.outdated(tmp_path)
+    log(tmp_path, range(1, 4))
+    assert plots.outdated(tmp_path)
+    loss, progress = tmp_path / "loss.png", tmp_path / "progress.png"
+    loss.touch()
+    assert not plots.outdated(tmp_path)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "step-00000003.npz").touch()
+    assert plots.outdated(tmp_path)
+    progress.touch()
+    assert not plots.outdated(tmp_path)
+    os.utime(loss, (0, 0))
+    assert plots.outdated(tmp_path)
 
 
 def test_an_empty_run_draws_nothing(tmp_path):

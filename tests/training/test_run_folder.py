@@ -12,12 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from helpers.disk import recorded_calls
 from helpers.trainings import tiny
 
 from deblurgan_tf import __version__
@@ -25,9 +27,17 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.cli.progress import spoken
 from deblurgan_tf.errors import RunError
 from deblurgan_tf.storage.atomic import temporary_name, write_atomically
-from deblurgan_tf.training import checkpoints
+from deblurgan_tf.training import checkpoints, loop
 from deblurgan_tf.training import run_folder as runs
+from deblurgan_tf.training.checkpoints import Known
+from deblurgan_tf.training.content import (
+    choose_content,
+    read_content,
+    write_content,
+)
+from deblurgan_tf.training.learning_rate import lengthenings
 from deblurgan_tf.training.records import Records
+from deblurgan_tf.training.schedule import Due
 from deblurgan_tf.training.state import new_state
 from deblurgan_tf.training.writing import writing
 
@@ -100,7 +110,7 @@ def test_what_else_a_training_writes_fails_in_one_line_too(tmp_path, small_disk)
     config = tiny(loss={"adversarial": "none"})
     state = new_state(config)
     validation = SimpleNamespace(items=[])
-    with Records(tmp_path, config, state, 9, validation, None) as records:
+    with Records(tmp_path, config, state, 9, validation, Known()) as records:
         with small_disk(10), pytest.raises(RunError, match=r"log\.jsonl: .*too large"):
             runs.append_log(tmp_path, {"step": 1, "text": "x" * 100})
         with (
@@ -121,7 +131,32 @@ def test_a_full_disk_in_tensorflows_words_is_one_line(tmp_path):
     )
 
 
+def test_a_tensorboard_folder_that_cannot_be_made_is_one_line(tmp_path):
+    config = tiny(loss={"adversarial": "none"})
+    (tmp_path / "tensorboard").touch()
+    with pytest.raises(RunError, match=r"tensorboard: cannot be written \(") as caught:
+        Records(tmp_path, config, new_state(config), 9, None, Known())
+    assert "\n" not in str(caught.value)
+
+
 # The config of a run.
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "pictures.txt"])
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_run_with_checkpoints_that_lacks_what_guards_it_is_named(tmp_path, name, how):
+    began(tmp_path, tiny())
+    (tmp_path / name).unlink() if how == "gone" else (tmp_path / name).write_text("")
+
+    def check():
+        runs.check_unchanged(tmp_path, tiny())
+        runs.check_same_pictures(tmp_path, ["a.png"])
+
+    if how == "gone":
+        runs.check_unchanged(tmp_path, tiny())
+    (tmp_path / "checkpoints" / "step-00000004").mkdir(parents=True)
+    with pytest.raises(RunError, match=f"{name}: is {how}.*; put the file back, or"):
+        check()
 
 
 def began(run, config):
@@ -222,13 +257,63 @@ def test_a_shorter_training_is_refused(tmp_path, before, after, key):
 
 
 def test_the_content_losses_that_are_used_are_remembered(tmp_path):
-    assert runs.read_content(tmp_path) is None
-    runs.write_content(tmp_path, {"charbonnier": 50.0}, "no network")
-    assert runs.read_content(tmp_path) == {"charbonnier": 50.0}
+    assert read_content(tmp_path) is None
+    write_content(tmp_path, {"charbonnier": 50.0}, "no network")
+    assert read_content(tmp_path) == {"charbonnier": 50.0}
     assert "no network" in (tmp_path / "content.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    "text", [b"", b"[1]", b"used: {vgg20: 1}", b"used: {vgg19: -1}", b"\xff", b"a: ["]
+)
+def test_a_content_file_that_says_nothing_is_named_with_the_way_out(tmp_path, text):
+    (tmp_path / "content.yaml").write_bytes(text)
+    with pytest.raises(RunError, match=r"content\.yaml: .*; put the file back"):
+        read_content(tmp_path)
+
+
+def test_a_content_file_that_is_gone_is_missed_where_it_may_say_substitute(tmp_path):
+    (tmp_path / "checkpoints" / "step-00000004").mkdir(parents=True)
+    losses = {"content": {"charbonnier": 1.0}, "if_unavailable": {"l1": 1.0}}
+    with pytest.raises(RunError, match=r"content\.yaml: is gone.* put the file back"):
+        choose_content(tiny(loss=losses), tmp_path)
+    # Made again: the config leaves no doubt.
+    del losses["if_unavailable"]
+    assert choose_content(tiny(loss=losses), tmp_path).weights == losses["content"]
+
+
 # The log.
+
+
+def test_the_log_is_on_the_disk_before_the_checkpoint_that_goes_on_from_it(
+    tmp_path, states
+):
+    with recorded_calls() as calls:
+        runs.append_log(tmp_path, {"step": 30})
+        path = checkpoints.save(tmp_path, states[0], None)
+    log = calls.index(("fsync", str(tmp_path / "log.jsonl")))
+    assert log < calls.index(("fsync", str(tmp_path))) < len(calls)
+    renamed = calls.index(("replace", str(path)))
+    assert log < renamed
+    synced = {name.rsplit("/")[-1] for _, name in calls[log:renamed]}
+    assert {"state.json", "state.index", "state.data-00000-of-00001"} < synced
+    assert calls[-1] == ("fsync", str(path.parent))
+
+
+def test_losses_are_divided_by_the_steps_that_the_checkpoint_knows(tmp_path):
+    # Whatever became of the log: that line was lost, or another was added.
+    config = tiny(loss={"adversarial": "none"})
+    state = new_state(config)
+    validation = SimpleNamespace(items=[])
+    for known, mean in ((Known(None, 4), 2.0), (Known(None, None), 6.0 / 7)):
+        state.sums.assign(tf.fill(state.sums.shape, 6.0))
+        with Records(tmp_path, config, state, 9, validation, known) as records:
+            records.log(7)
+        assert runs.read_log(tmp_path)[0]["content"] == pytest.approx(mean)
+        runs.cut_log(tmp_path, 0)
+    records.save_checkpoint()
+    latest = checkpoints.latest(tmp_path)
+    assert json.loads((latest / "state.json").read_text())["logged_at"] == 7
 
 
 def test_a_log_is_cut_back_to_a_step_and_loses_half_a_line(tmp_path):
@@ -249,6 +334,27 @@ def test_a_log_is_cut_back_to_a_step_and_loses_half_a_line(tmp_path):
     assert runs.read_log(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"not JSON", b"[1]", b"{}", b'{"step": 1, "psnr": NaN}', b'{"step'],
+)
+def test_a_line_that_no_log_has_is_named_and_the_lines_after_it_stay(tmp_path, line):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"step": 2}\n' + line + b'\n\n{"step": 4}\n')
+    with pytest.raises(RunError, match=r"log\.jsonl: line 2 is no .*; mend or remove"):
+        runs.check_log(tmp_path)
+    assert runs.read_log(tmp_path) == [{"step": 2}, {"step": 4}]
+
+
+@pytest.mark.parametrize("end", [b"", b'{"step": 6, "gen', b"\0" * 40])
+def test_what_a_killed_process_or_a_power_cut_leaves_behind_a_log_is_cut(tmp_path, end):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"step": 2}\n{"step": 4}\n' + end)
+    runs.check_log(tmp_path)
+    runs.cut_log(tmp_path, 4)
+    assert path.read_bytes() == b'{"step": 2}\n{"step": 4}\n'
+
+
 def test_a_run_without_a_log_has_an_empty_one(tmp_path):
     assert runs.read_log(tmp_path) == []
     runs.cut_log(tmp_path, 3)
@@ -259,6 +365,31 @@ def test_a_log_takes_no_nan(tmp_path):
     with pytest.raises(ValueError, match="Out of range float values"):
         runs.append_log(tmp_path, {"step": 1, "generator": float("nan")})
     assert runs.read_log(tmp_path) == []
+
+
+@pytest.mark.parametrize("line", ["", '{"step": 4}', '{"step": "4", "total": 9}'])
+def test_a_lengthening_that_is_not_known_is_named(tmp_path, line):
+    (tmp_path / "lengthened.jsonl").write_text(f'{{"step": 2, "total": 4}}\n{line}\n')
+    if not line:
+        assert lengthenings(tmp_path, tiny(), None, 0) == ((2, 4),)
+        return
+    with pytest.raises(RunError, match=r"lengthened\.jsonl: line 2 .*file back"):
+        lengthenings(tmp_path, tiny(), None, 0)
+
+
+def test_the_last_checkpoint_is_written_before_the_figures(monkeypatch):
+    done = []
+    names = ("log", "validate", "draw_samples", "save_checkpoint", "draw_figures")
+    records = MagicMock()
+    for name in names:
+        getattr(records, name).side_effect = lambda *_, name=name: done.append(name)
+    records.__exit__.return_value = None
+    schedule = SimpleNamespace(total=1, due=lambda *_: Due(True, True, True, True))
+    state = SimpleNamespace(step=0)
+    workers = SimpleNamespace(any=bool)
+    monkeypatch.setattr(loop, "check_finite", lambda _: None)
+    loop.run_steps(schedule, state, lambda _: None, iter([0]), workers, records)
+    assert done == list(names)
 
 
 # Checkpoints.
@@ -298,7 +429,7 @@ def states():
 def saved(tmp_path, states):
     """A run with one checkpoint of the first state, and the checkpoint."""
     states[0].step.assign(30)
-    return tmp_path, checkpoints.save(tmp_path, states[0], {"psnr": 21.5})
+    return tmp_path, checkpoints.save(tmp_path, states[0], {"psnr": 21.5}, 20)
 
 
 def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
@@ -311,7 +442,7 @@ def test_a_checkpoint_restores_every_variable_to_the_last_bit(saved, states):
     assert checkpoints.latest(run) == path
     assert checkpoints.step_of(path) == 30
     fresh = new_state(tiny())
-    assert checkpoints.restore(path, fresh) == {"psnr": 21.5}
+    assert checkpoints.restore(path, fresh) == Known({"psnr": 21.5}, 20)
     for value, restored in zip(first, variables(fresh), strict=True):
         assert value.tobytes() == restored.numpy().tobytes()
 
@@ -323,6 +454,17 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path, states):
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["step-00000009", "step-00000010"]
     assert checkpoints.latest(tmp_path).name == "step-00000010"
+
+
+def test_folders_of_the_user_are_no_checkpoints_and_stay(tmp_path, states):
+    for name in ("step-backup", "step-backup2", "step-00000099.old", "mine"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert checkpoints.latest(tmp_path) is None
+    for step in (3, 6, 100_000_000):
+        states[0].step.assign(step)
+        path = checkpoints.save(tmp_path, states[0], None)
+        assert checkpoints.latest(tmp_path) == path
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 6
 
 
 def half_a_checkpoint(run):
@@ -359,7 +501,11 @@ def test_a_new_run_has_no_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "how", ["cut short", "one bit", "garbage", "no index", "no state.json"]
+    "how",
+    [
+        *("cut short", "one bit", "garbage", "no index", "no state.json"),
+        *("{}", "[]", "", "\xff", '{"best": {"psnr": "high"}}', '{"best": 5}'),
+    ],
 )
 def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
     _, path = saved
@@ -374,8 +520,10 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
         data.write_bytes(data.read_bytes()[::-1])
     elif how == "no index":
         (path / "state.index").unlink()
-    else:
+    elif how == "no state.json":
         (path / "state.json").unlink()
+    else:
+        (path / "state.json").write_text(how, encoding="latin1")
     with pytest.raises(RunError, match=f"{path}: cannot be restored") as caught:
         checkpoints.restore(path, states[1])
     assert "Remove this folder" in str(caught.value)
@@ -488,4 +636,4 @@ def test_times_are_written_as_people_read_them(seconds, text):
 def test_the_stored_best_is_plain_json(saved):
     _, path = saved
     stored = json.loads(Path(path / "state.json").read_text())
-    assert stored == {"step": 30, "best": {"psnr": 21.5}}
+    assert stored == {"step": 30, "best": {"psnr": 21.5}, "logged_at": 20}
