@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import heif, jpeg, png_chunks, tiff, webp
+from deblurgan_tf.images import gif, heif, jpeg, png_chunks, tiff, webp
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded."""
@@ -170,6 +170,9 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
     if kind == "JPEG":
         jpeg.check_header(file)
     file.seek(0)
+    if kind == "GIF":
+        gif.check(file.read())
+        file.seek(0)
     heif.prepare(kind)
     with quiet():
         try:

@@ -139,3 +139,18 @@ def test_a_jpeg_with_much_before_its_pixels():
     tags = data[:2] + block * 20 + data[2:]
     for bomb in (filling, segments, tags):
         refused(bomb, "more beside its pixels")
+
+
+def test_a_gif_of_comments():
+    data = saved("GIF")
+    start = 13 + 3 * 256
+    assert data[start : start + 1] in (b",", b"!")
+    comment = b"!\xfe\1a\0"
+    images.decode(data[:start] + comment * 100 + data[start:], "a")
+    for beside in (
+        comment * 100_000,
+        b"!\xfe" + b"\1a" * 100_000 + b"\0",
+        bytes(99_999),
+    ):
+        refused(data[:start] + beside + data[start:], "more beside its pixels")
+        refused(data[:-1] + beside + data[-1:], "more beside its pixels")
