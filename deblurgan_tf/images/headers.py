@@ -40,6 +40,8 @@ _SIGNATURES = {
 _MODES = frozenset(
     ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
 )
+# Formats that Pillow reads whole when it opens them, and what is checked before.
+_READ_WHOLE = {"GIF": gif.check, "AVIF": heif.check, "HEIF": heif.check}
 _PILLOW_LOCK = threading.RLock()
 T = TypeVar("T")
 
@@ -170,8 +172,8 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
     if kind == "JPEG":
         jpeg.check_header(file)
     file.seek(0)
-    if kind == "GIF":
-        gif.check(file.read())
+    if kind in _READ_WHOLE:
+        _READ_WHOLE[kind](file.read())
         file.seek(0)
     heif.prepare(kind)
     with quiet():
