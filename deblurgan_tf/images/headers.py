@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import heif, jpeg, png_chunks, tiff, webp
+from deblurgan_tf.images import gif, heif, jpeg, png_chunks, tiff, webp
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded."""
@@ -40,6 +40,8 @@ _SIGNATURES = {
 _MODES = frozenset(
     ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
 )
+# Formats that Pillow reads whole when it opens them, and what is checked before.
+_READ_WHOLE = {"GIF": gif.check, "AVIF": heif.check, "HEIF": heif.check}
 _PILLOW_LOCK = threading.RLock()
 T = TypeVar("T")
 
@@ -170,6 +172,9 @@ def opened(file: BinaryIO, kind: str) -> Image.Image:
     if kind == "JPEG":
         jpeg.check_header(file)
     file.seek(0)
+    if kind in _READ_WHOLE:
+        _READ_WHOLE[kind](file.read())
+        file.seek(0)
     heif.prepare(kind)
     with quiet():
         try:

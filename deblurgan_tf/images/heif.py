@@ -14,6 +14,7 @@ from typing import NamedTuple
 from PIL import features
 
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images import exif as tags
 from deblurgan_tf.storage.installation import install_command
 
 _META = 1 << 20  # bytes: the boxes that describe the picture are searched in so many
@@ -21,6 +22,10 @@ _META = 1 << 20  # bytes: the boxes that describe the picture are searched in so
 # for "colr" the kind of description.
 _BITS = re.compile(rb"\0\0\0[\x0e-\x14]pixi\0{4}[\x01-\x04]([\x01-\x20])")
 _COLOUR = re.compile(rb"\0\0\0[\x12\x13]colrnclx(.{4})", re.DOTALL)
+
+
+_TAGS = re.compile(rb"II\*\0|MM\0\*")  # an EXIF block begins so, and notes inside it
+_BLOCKS = 16
 
 
 class Layout(NamedTuple):
@@ -51,6 +56,21 @@ def prepare(kind: str) -> None:
                 "picture to PNG or JPEG)"
             ) from error
         pillow_heif.register_heif_opener()
+
+
+def check(data: bytes) -> None:
+    """Raises PictureError for EXIF tags that hold more than the file.
+
+    Pillow copies what they point to when it opens the file.
+    """
+    places = [found.start() for found in _TAGS.finditer(data)]
+    if len(places) > _BLOCKS:
+        raise PictureError(
+            f"more than {_BLOCKS} blocks of EXIF tags; save it anew with another "
+            "program"
+        )
+    for place in places:
+        tags.check(data[place:])
 
 
 def inspect(data: bytes) -> Layout:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from deblurgan_tf.images import deflate
 from deblurgan_tf.images.png_chunks import NOTICES, chunks
 
 _PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
@@ -29,7 +30,6 @@ _PASSES = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-_BLOCK = 1 << 22  # bytes unpacked at a time
 _TOO_MANY = 1 << 20  # bytes behind the last pixel
 
 
@@ -68,22 +68,15 @@ def check_pixels(data: bytes) -> None:
     data: a PNG whose header is sound and whose size is allowed. Raises ValueError when
     there are fewer than the header says, or when they do not come to their own end.
     """
-    needed, found = _bytes_of_pixels(data), 0
-    unpacker = zlib.decompressobj()
-    for body in _bodies(data):
-        while body and not unpacker.eof:
-            found += len(unpacker.decompress(body, _BLOCK))
-            if found > needed + _TOO_MANY:
-                raise ValueError("there are more pixels than its header says")
-            body = unpacker.unconsumed_tail
-    if not unpacker.eof or found < needed:
-        raise ValueError("the pixels end too early")
+    needed = _bytes_of_pixels(data)
+    deflate.check_length(_bodies(data), needed, needed + _TOO_MANY)
 
 
-def _bodies(data: bytes) -> Iterator[bytes]:
+def _bodies(data: bytes) -> Iterator[memoryview]:
+    view = memoryview(data)
     for name, start, length in chunks(io.BytesIO(data)):
         if name == b"IDAT":
-            yield data[start : start + length]
+            yield view[start : start + length]
 
 
 def _bytes_of_pixels(data: bytes) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import lzma
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -19,8 +18,8 @@ import tifffile
 from PIL import JpegImagePlugin
 
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images import deflate, jpeg
 from deblurgan_tf.images import exif as tags
-from deblurgan_tf.images import jpeg
 
 DIRECTORIES = 64
 """Pictures, previews and masks of a file."""
@@ -119,7 +118,7 @@ def check_pixels(data: bytes, page: tifffile.TiffPage) -> None:
     of their own and are unpacked, without keeping the pixels; JPEG shows where it was
     cut short. Other compressions tell nothing here.
     """
-    parts = _parts(page)
+    parts, view = _parts(page), memoryview(data)
     if sum(part.length for part in parts) > _SHARED * len(data) + _SLACK:
         raise _too_much("strips or tiles that share their bytes too often")
     scheme = int(page.compression)
@@ -133,14 +132,17 @@ def check_pixels(data: bytes, page: tifffile.TiffPage) -> None:
             continue
         if part.start + part.length > len(data):
             raise ValueError("the file ends before its pixels do")
-        body = data[part.start : part.start + part.length]
+        body: bytes | memoryview = view[part.start : part.start + part.length]
         if scheme in (*DEFLATES, LZMA) and row is not None:
             if page.fillorder == 2:
-                body = body.translate(_REVERSED)
-            unpack = _lzma if scheme == LZMA else _deflate
-            _check_length(unpack(body), part.rows * row, part.height * row)
+                body = bytes(body).translate(_REVERSED)
+            needed, allowed = part.rows * row, part.height * row + _SLACK
+            if scheme == LZMA:
+                deflate.check_lengths(_lzma(body), needed, allowed)
+            else:
+                deflate.check_length([body], needed, allowed)
         elif scheme == JPEG:
-            _check_jpeg(body, page)
+            _check_jpeg(bytes(body), page)
 
 
 def _parts(page: tifffile.TiffPage) -> list[_Part]:
@@ -181,27 +183,8 @@ def _row(page: tifffile.TiffPage, width: int) -> int | None:
     return int(width * samples * page.bitspersample + 7) // 8
 
 
-def _check_length(blocks: Iterator[int], needed: int, allowed: int) -> None:
-    found = 0
-    for length in blocks:
-        found += length
-        if found > allowed + _SLACK:
-            raise ValueError("there are more pixels than its header says")
-    if found < needed:
-        raise ValueError("the pixels end too early")
-
-
-def _deflate(body: bytes) -> Iterator[int]:
-    """The lengths of the unpacked blocks; the sum is compared at the end."""
-    unpacker = zlib.decompressobj()
-    while body and not unpacker.eof:
-        yield len(unpacker.decompress(body, _BLOCK))
-        body = unpacker.unconsumed_tail
-    if not unpacker.eof:
-        raise ValueError("the pixels end too early")
-
-
-def _lzma(body: bytes) -> Iterator[int]:
+def _lzma(body: bytes | memoryview) -> Iterator[int]:
+    """The lengths of the unpacked blocks."""
     unpacker = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
     while not unpacker.eof:
         if not body and unpacker.needs_input:

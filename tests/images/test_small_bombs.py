@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.pictures import photo
 from helpers.tiff_files import picture_tags, pointing, tiff
-from PIL import Image
+from PIL import Image, features
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
@@ -72,6 +72,20 @@ def test_exif_whose_tags_share_their_bytes():
     out = io.BytesIO()
     Image.fromarray(GREY).save(out, "JPEG", exif=block)
     refused(out.getvalue(), "more bytes than there")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_exif_of_an_avif():
+    entry = b"".join(struct.pack("<HHII", 40000 + n, 7, 4, 0) for n in range(900))
+    block = exif.PREFIX + b"II*\0\x08\0\0\0" + struct.pack("<H", 900) + entry + bytes(4)
+    data = saved("AVIF", exif=block)
+    images.decode(data, "a")
+    large = struct.pack("<I", len(block) - 100)
+    bomb = data
+    for number in range(900):
+        start = struct.pack("<HH", 40000 + number, 7)
+        bomb = bomb.replace(start + b"\4\0\0\0", start + large)
+    refused(bomb, "more bytes than there")
 
 
 def saved(kind, **options):
@@ -139,3 +153,18 @@ def test_a_jpeg_with_much_before_its_pixels():
     tags = data[:2] + block * 20 + data[2:]
     for bomb in (filling, segments, tags):
         refused(bomb, "more beside its pixels")
+
+
+def test_a_gif_of_comments():
+    data = saved("GIF")
+    start = 13 + 3 * 256
+    assert data[start : start + 1] in (b",", b"!")
+    comment = b"!\xfe\1a\0"
+    images.decode(data[:start] + comment * 100 + data[start:], "a")
+    for beside in (
+        comment * 100_000,
+        b"!\xfe" + b"\1a" * 100_000 + b"\0",
+        bytes(99_999),
+    ):
+        refused(data[:start] + beside + data[start:], "more beside its pixels")
+        refused(data[:-1] + beside + data[-1:], "more beside its pixels")
