@@ -13,6 +13,7 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import harmless
 from deblurgan_tf.errors import UsageError
 
 app = App()
@@ -76,7 +77,7 @@ def main(
         generator = torch_weights.convert(file, dropout is not False)
     with writing_to(output):
         write_atomically(output, generator.save)
-    print(f"{output}: {generator.count_params():,} parameters")
+    print(f"{harmless(str(output))}: {generator.count_params():,} parameters")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typer
 
 from deblurgan_tf.cli.app import App
 from deblurgan_tf.cli.startup import import_tensorflow
+from deblurgan_tf.cli.terminal import harmless
 
 app = App()
 
@@ -91,14 +92,14 @@ def _list_results(run: Path) -> None:
     print("Look at:")
     for name, meaning in results.items():
         if (run / name).exists():
-            print(f"  {run / name}  {meaning}")
+            print(f"  {harmless(str(run / name))}  {meaning}")
     if not (run / "generator.keras").exists():
         return
     sample = installation.shown(resource("assets", "samples", "plate-1-blurred.png"))
-    python, folder = installation.python(), shlex.quote(str(run))
+    python, folder = installation.python(), harmless(shlex.quote(str(run)))
     print(f"""Restore a picture with this model:
   {python} -m deblurgan_tf.predict {shlex.quote(str(sample))} \\
-      --model {folder} --output restored_by_{shlex.quote(run.name)}
+      --model {folder} --output restored_by_{harmless(shlex.quote(run.name))}
 Train longer: the same command with --set train.steps=N or --epochs N""")
 
 

@@ -114,10 +114,9 @@ class App(typer.Typer):
         @functools.wraps(function)
         def run(*args: Any, debug: bool, **kwargs: Any) -> Any:
             own = {name: kwargs[name] for name in signature.parameters & kwargs.keys()}
-            if self.is_program:
-                warnings.showwarning = _show_warning
             if self.is_program and not debug:
                 quiet.start()
+            before, warnings.showwarning = warnings.showwarning, _show_warning
             try:
                 return function(*args, **own)
             except UserError as error:
@@ -127,6 +126,8 @@ class App(typer.Typer):
                 raise typer.Exit(error.exit_code) from None
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None
+            finally:
+                warnings.showwarning = before
 
         options = {
             name: inspect.Parameter(

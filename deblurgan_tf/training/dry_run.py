@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deblurgan_tf import config as configs
+from deblurgan_tf.cli.terminal import harmless
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import Source, open_source
 from deblurgan_tf.devices import prepare_devices
@@ -78,6 +79,6 @@ def _begin(config: Config, run: Path, state: State) -> None:
     checkpoint = checkpoints.latest(run)
     if checkpoint:
         checkpoints.restore(checkpoint, state)
-        print(f"{run}: would go on after step {int(state.step):,}")
+        print(f"{harmless(str(run))}: would go on after step {int(state.step):,}")
     elif config.train.start_from is not None:
         start_from(config.train.start_from, state)

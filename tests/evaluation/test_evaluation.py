@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from helpers import tasks as made_tasks
+from helpers.leftover import leftover_name
 from helpers.pictures import photo, save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -340,7 +341,7 @@ def test_a_line_of_something_else_costs_no_record_behind_it(tmp_path, line):
 
 def test_what_killed_processes_left_is_removed(tmp_path):
     for folder in ("restored/wiener/street", "kernels/blind_map"):
-        left = tmp_path / "out" / folder / ".deblurgan-1-ab.png"
+        left = tmp_path / "out" / folder / leftover_name(tmp_path / "a.png")
         left.parent.mkdir(parents=True)
         left.touch()
     records_in(tmp_path)

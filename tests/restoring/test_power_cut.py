@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from helpers.disk import recorded_calls
 
 from deblurgan_tf import images
 from deblurgan_tf.restoring.inputs import Job
+from deblurgan_tf.restoring.outcomes import Outcome
 from deblurgan_tf.restoring.pipeline import Pipeline
 from deblurgan_tf.restoring.records import FILE, Recipe, Records
 
@@ -31,13 +33,15 @@ def restore(inputs: Path, output: Path) -> list[Path]:
         images.write(source, images.Picture(pixels, format="PNG"))
         jobs.append(Job(source, output / "new" / str(number % 2) / source.name))
     records = Records(output, Recipe("photos", "1234", {}))
-    recorded = []
-    with Pipeline(jobs) as pipeline:
+
+    def record(outcome: Outcome) -> None:
+        records.add(outcome.job, outcome.status)
+
+    with Pipeline(jobs, record) as pipeline:
         for outcome in pipeline.outcomes(lambda pixels, _: pixels):
             assert outcome.error is None
-            records.add(outcome.job, outcome.status)
-            recorded.append(outcome.job.target)
-    return recorded
+    lines = (output / FILE).read_text().splitlines()
+    return [output / json.loads(line)["result"] for line in lines]
 
 
 def test_a_result_is_on_the_disk_with_its_folders_before_it_is_recorded(tmp_path):
