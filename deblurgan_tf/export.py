@@ -39,7 +39,7 @@ def main(
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="a shipped model's name, a run's folder or a .keras file")
+        str, typer.Option(help="a shipped model, a run's folder or a .keras file")
     ],
     format: Annotated[
         Format,
