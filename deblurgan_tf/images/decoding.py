@@ -140,7 +140,7 @@ def _decode_tiff(data: bytes) -> Picture:
     else:
         file.seek(0)
         # Pillow checks the size, and reads the tags, while it loads.
-        with quiet(), libtiff.heard() as errors:
+        with quiet(), libtiff.heard(needed=layout.fax) as errors:
             image = Image.open(file, formats=["TIFF"])
             image.load()
         if errors:

@@ -20,13 +20,17 @@ _OF_THREAD = threading.local()
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
-    """Inside, errors of this thread's decoding are put into the list given.
+def heard(*, needed: bool) -> Iterator[list[str]]:
+    """Inside, the first error of this thread's decoding is put into the list given.
 
-    Raises NotImplementedError where Pillow was built without a libtiff that can be
-    asked.
+    needed: nothing but these errors tells of damage. Raises NotImplementedError if so
+    where Pillow was built without a libtiff that can be asked.
     """
-    _install()
+    if not _install() and needed:
+        raise NotImplementedError(
+            "fax compressions are read with the libtiff of Pillow's own packages; "
+            "install Pillow from PyPI, or save it with deflate"
+        )
     errors: list[str] = []
     _OF_THREAD.errors = errors
     try:
@@ -44,14 +48,13 @@ def _hear(module: bytes | None, text: bytes | None, _: int) -> None:
 
 
 @functools.cache
-def _install() -> None:
+def _install() -> bool:
+    """Whether libtiff speaks to `_hear` now, and no longer to standard error."""
     try:
         library = ctypes.CDLL(_imaging.__file__)  # with the libraries that it needs
         install = library.TIFFSetErrorHandler
-    except (AttributeError, OSError) as error:
-        raise NotImplementedError(
-            "fax compressions are read with Pillow's own libtiff alone; install Pillow "
-            "from PyPI"
-        ) from error
+    except (AttributeError, OSError):
+        return False
     install.argtypes, install.restype = (_HANDLER,), ctypes.c_void_p
     install(_hear)
+    return True

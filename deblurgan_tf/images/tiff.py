@@ -52,6 +52,7 @@ class Layout(NamedTuple):
     pages: int  # 1, or 2 for "more than one"; thumbnails and masks do not count
     deep: bool  # 16-bit unsigned samples
     orientation: int  # 1 to 8, by the tag
+    fax: bool  # compressed by a scheme of fax machines
 
 
 class Metadata(NamedTuple):
@@ -89,6 +90,7 @@ def layout(file: BinaryIO) -> Layout:
             pages=1 + more,
             deep=deep,
             orientation=_orientation(page),
+            fax=int(page.compression) in tiff_checks.FAXES,
         )
 
 

@@ -42,6 +42,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
 
 RAW, LZW, JPEG, DEFLATES, PACKBITS, LZMA = 1, 5, 7, (8, 32946), 32773, 34925
+FAXES = (2, 3, 4)
 _BLOCK = 1 << 22  # bytes unpacked at a time
 _LZMA_MEMORY = 1 << 28
 _YCBCR = 6

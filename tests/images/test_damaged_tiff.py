@@ -15,6 +15,7 @@ from PIL import Image
 
 from deblurgan_tf import images
 from deblurgan_tf.errors import PictureError
+from deblurgan_tf.images import libtiff
 
 PIXELS = photo(60, 70, 0)
 GREY = PIXELS[..., 0]
@@ -120,6 +121,13 @@ def test_what_libtiff_says_of_a_fax(scheme, capfd):
             found += "the compressed pixels are damaged; Fax" in str(error)
     assert found
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_fax_that_nothing_could_tell_of_is_refused(monkeypatch):
+    monkeypatch.setattr(libtiff, "_install", lambda: False)
+    with pytest.raises(PictureError, match="a.tif: fax compressions are read with"):
+        images.decode(saved("1", "group4"), "a.tif")
+    images.decode(saved("RGB", "tiff_lzw"), "a.tif")
 
 
 def test_a_jpeg_in_a_tiff_that_was_cut():
