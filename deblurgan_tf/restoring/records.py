@@ -84,9 +84,13 @@ class Records:
         Raises WorkFailed when the disk refuses.
         """
         name = self._name(job)
+        try:
+            bytes_there = job.target.stat().st_size
+        except FileNotFoundError:
+            return  # moved away as soon as it was there: nothing is left to record
         record = {
             "result": name,
-            "bytes": job.target.stat().st_size,
+            "bytes": bytes_there,
             "status": status,
             "model": self.recipe.model,
             "model_sha256": self.recipe.sha256,

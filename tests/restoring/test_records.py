@@ -114,6 +114,13 @@ def test_a_line_that_is_no_record_is_passed_over(job, line):
     assert there(job) == There("photos")
 
 
+def test_a_result_that_was_moved_away_at_once_stops_nothing(job):
+    before = (job.target.parents[1] / FILE).read_bytes()
+    job.target.unlink()
+    Records(job.target.parents[1], RECIPE).add(job, "restored")
+    assert (job.target.parents[1] / FILE).read_bytes() == before
+
+
 def test_names_that_are_no_utf8_are_recorded(tmp_path):
     name = os.fsdecode(b"M\xfcller.png")
     job = Job(tmp_path / name, tmp_path / "out" / name)
