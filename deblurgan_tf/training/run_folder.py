@@ -94,6 +94,8 @@ def _lock(run: Path, file: TextIO) -> None:
             f"{run}: another process is training in this folder; wait for it, or "
             "name another folder with --run"
         ) from None
+    except OSError as error:  # a network disk without locks
+        raise _not_writable(run, error.strerror, run / ".lock") from None
 
 
 def remove_leftovers(run: Path) -> None:

@@ -530,6 +530,18 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
     assert "\n" not in str(caught.value)
 
 
+def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(runs.fcntl, "flock", flock)
+    with (
+        pytest.raises(RunError, match=r"No locks available: .*\.lock\); choose"),
+        runs.locked(tmp_path / "run"),
+    ):
+        pass
+
+
 def test_an_error_without_words_is_told_too(saved, states, monkeypatch):
     def silent(self, path):
         raise AssertionError
