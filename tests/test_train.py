@@ -858,6 +858,12 @@ def test_a_dry_run_of_a_run_that_is_there_says_where_it_would_go_on(tmp_path, qu
     result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
     assert result.code == 0, result.text
     assert "run: would go on after step 2" in result.text
+    assert "run: lengthened from 2 to 7 steps" in result.text
+    noted = Path("run/lengthened.jsonl")
+    noted.write_text("garbage\n")
+    result = quick_run(Path("run"), "--dry-run", train={"steps": 7})
+    assert result.code == 2 and f"{noted}: line 1 does not say" in result.text
+    noted.unlink()
     result = quick_run(Path("run"), "--dry-run", "--set", "seed=1", train={"steps": 7})
     assert result.code == 2 and "differs in: seed" in result.text
     with runs.locked(Path("run")):

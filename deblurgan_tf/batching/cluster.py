@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from logging import StreamHandler
 from typing import Any
 
-from deblurgan_tf.errors import MissingExtra, UsageError
+from deblurgan_tf.errors import MissingExtra, UsageError, first_line
 from deblurgan_tf.storage.installation import install_command
 
 
@@ -61,7 +61,7 @@ def connected(address: str | None, cpus: int | None) -> Iterator[int]:
         else:
             ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise UsageError(
             f"--address {address}: no cluster is reached there ({reason}); start one "
             "with ray start --head, or leave the option out for a Ray of this machine"

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from deblurgan_tf.batching import manifest, parquet_rows
 from deblurgan_tf.batching.stores import Place, open_place
+from deblurgan_tf.errors import first_line
 
 FETCHERS = 8  # threads: the answer of a store takes long, the bytes do not
 BLOCK = [
@@ -40,7 +41,7 @@ def read_files(unit: pa.Table, inputs: list[str]) -> pa.Table:
             return _contents(place, line["file"]), None
         # Libraries of stores raise many kinds of errors; each fails one picture alone.
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             return None, f"cannot be read ({reason}); check the file and its rights"
 
     with ThreadPoolExecutor(FETCHERS) as fetchers:
@@ -76,7 +77,7 @@ def read_rows(unit: pa.Table, inputs: list[str], batch: int) -> Iterator[pa.Tabl
     # For a damaged page Arrow, its codecs and the store raise many kinds of errors.
     except Exception as error:
         lost = unit.sort_by("row").slice(done)
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         message = f"its row group cannot be read ({reason}); replace the Parquet file"
         errors = pa.array([message] * len(lost), pa.string())
         yield _block(lost, _names(place, lost), errors)

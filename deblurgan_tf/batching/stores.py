@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from deblurgan_tf.errors import DataError
+from deblurgan_tf.errors import DataError, first_line
 from deblurgan_tf.storage.atomic import make_folder, move_into_place
 
 ARROW_SCHEMES = frozenset(
@@ -165,13 +165,9 @@ class Place:
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(
-            f"{self.name}: cannot be read ({_reason(error)}); check the name, the "
-            "rights and the network"
+            f"{self.name}: cannot be read ({first_line(error)}); check the name, "
+            "the rights and the network"
         )
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @lru_cache(maxsize=64)
@@ -194,8 +190,8 @@ def open_place(uri: str) -> Place:
     # fsspec names the package that a scheme needs in an ImportError.
     except (OSError, ValueError, ImportError) as error:
         raise DataError(
-            f"{_shown(uri)}: cannot be opened ({_reason(error)}); give a folder, or a "
-            "URI like s3://bucket/folder that pyarrow or an installed fsspec package "
+            f"{_shown(uri)}: cannot be opened ({first_line(error)}); give a folder, or "
+            "a URI like s3://bucket/folder that pyarrow or an installed fsspec package "
             "opens"
         ) from error
     return Place(uri, files, path.rstrip("/"))

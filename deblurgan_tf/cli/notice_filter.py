@@ -43,7 +43,7 @@ _NOTICE = re.compile(
     """,
     re.VERBOSE,
 )
-_FIRST_BYTES = b"IWE['pTS0123456789"
+_FIRST_BYTES = b"IWE['pTS0123456789" + END_LINE[:1]
 _ALWAYS = b"failed call to cuInit"  # an error only in name: a machine without a GPU
 
 
@@ -72,6 +72,10 @@ class Filter:
         since = self.held_since if self.held else self.clock()
         data, self.held = self.held + data, b""
         for line in io.BytesIO(data):
+            if line.endswith(END_LINE):  # also behind a line that was not finished
+                self.ended_well, self.in_line = True, False
+                passing += line.removesuffix(END_LINE)
+                continue
             whole = line.endswith(b"\n")
             if not (whole or self.in_line) and line[0] in _FIRST_BYTES:
                 self.held = line
@@ -108,9 +112,6 @@ class Filter:
             self.write(LAST_TITLE + b"".join(last))
 
     def _is_hidden(self, line: bytes) -> bool:
-        if line == END_LINE:
-            self.ended_well = True
-            return True
         found = _NOTICE.match(line)
         if found is None:
             return False

@@ -7,7 +7,7 @@ import gc
 import importlib
 import os
 
-from deblurgan_tf.errors import UsageError
+from deblurgan_tf.errors import UsageError, first_line
 
 
 def import_triton() -> None:
@@ -40,7 +40,7 @@ def import_tensorflow() -> None:
         gc.freeze()
     # Both check keras.json as they are imported, with errors of many kinds.
     except Exception as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
+        reason = first_line(error)
         raise UsageError(
             f"TensorFlow and Keras cannot be imported ({type(error).__name__}: "
             f"{reason}). If you changed keras.json (in ~/.keras or KERAS_HOME) or the "

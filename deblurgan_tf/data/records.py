@@ -105,8 +105,11 @@ def open_shards(paths: Sequence[str], features: Features) -> list[Shard]:
         task = bar.add_task("", total=new)
         shards = []
         for path, shard in zip(paths, found, strict=True):
-            shards.append(shard or _made(path, features, images.decode_size))
-            bar.advance(task, shard is None)
+            if shard is None:
+                shards.append(_made(path, features, images.decode_size))
+                bar.advance(task)
+            else:
+                shards.append(shard)
     return shards
 
 
@@ -120,7 +123,9 @@ def open_shard(path: str, features: Features, *, sound: bool = False) -> Shard:
     missing.
     """
     size_of = images.size_of if sound else images.decode_size
-    return _known(path, features) or _made(path, features, size_of)
+    known = _known(path, features)
+    # An index of no records counts as false.
+    return _made(path, features, size_of) if known is None else known
 
 
 def _made(path: str, features: Features, size_of: SizeOf) -> Shard:

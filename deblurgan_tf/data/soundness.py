@@ -55,8 +55,7 @@ class Checked:
         """(height, width) of each file that can be decoded, in their order.
 
         Warns of the others once, all by name; pairs: their mates are left out too. Says
-        which names do not fit the format.
-        Raises DataError where none can be decoded.
+        which names do not fit the format. Raises DataError where none can be decoded.
         """
         found = {file: self._recalled(file) for file in files}
         new = [file for file, known in found.items() if known is None]

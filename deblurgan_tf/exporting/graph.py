@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from deblurgan_tf import images
-from deblurgan_tf.errors import WorkFailed
+from deblurgan_tf.errors import WorkFailed, first_line
 from deblurgan_tf.inference import tiles
 from deblurgan_tf.inference.restorer import TILE
 from deblurgan_tf.models.normalization import InstanceNormalization
@@ -112,7 +112,7 @@ def converting(model: keras.Model, form: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
+        reason = first_line(error)
         raise WorkFailed(
             f"the model {model.name} cannot be written as {form} "
             f"({type(error).__name__}: {reason[:200]}); choose another --format, or "

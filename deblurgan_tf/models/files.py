@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from deblurgan_tf.errors import ModelError
+from deblurgan_tf.errors import ModelError, first_line
 from deblurgan_tf.keras_settings import use_own_settings
 from deblurgan_tf.models import archives
 from deblurgan_tf.models.unrolled import count_levels, counterpart
@@ -47,7 +47,7 @@ def open_model(path: Path) -> keras.Model:
         raise
     # zip, HDF5, JSON and the layers' constructors each raise errors of their own.
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{path}: cannot be loaded ({type(error).__name__}: {reason}); it is "
             "damaged or of another version of Keras. Copy or train it anew"

@@ -146,13 +146,17 @@ def restore_plates(
         before = box.cut(pixels).copy()
         paste(result, box, restore_box(restorer, pixels, box))
         after = box.cut(result).copy()
-        texts: tuple[str | None, str | None, float | None, float | None]
-        texts = (None, None, None, None)
-        if read:
-            was, now = read_plate(_eight_bits(before)), read_plate(_eight_bits(after))
-            texts = (was.text, now.text, was.confidence, now.confidence)
+        texts = _read(before, after) if read else (None, None, None, None)
         plates.append(RestoredPlate(box, score, before, after, *texts))
     return PlatesResult(result, plates)
+
+
+def _read(
+    before: np.ndarray, after: np.ndarray
+) -> tuple[str | None, str | None, float | None, float | None]:
+    """The texts of a plate before and after, and their confidences."""
+    was, now = read_plate(_eight_bits(before)), read_plate(_eight_bits(after))
+    return was.text, now.text, was.confidence, now.confidence
 
 
 def restore_box(restorer: Restorer, pixels: np.ndarray, box: Box) -> np.ndarray:

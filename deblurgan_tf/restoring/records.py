@@ -17,6 +17,7 @@ from typing import Any
 from deblurgan_tf.errors import WorkFailed
 from deblurgan_tf.restoring.inputs import Job
 from deblurgan_tf.storage.atomic import append
+from deblurgan_tf.storage.json_lines import ends_whole, read_lines
 
 FILE = ".deblurgan.jsonl"
 
@@ -55,22 +56,12 @@ class Records:
         self.output = output
         self.recipe = recipe
         self.file = output / FILE
-        self.lines: dict[str, dict[str, Any]] = {}
-        self._whole = True  # whether the last line is
         self._adding = threading.Lock()
         try:
-            text = self.file.read_bytes().decode(errors="replace")
-        except FileNotFoundError:
-            return
+            self.lines = {line["result"]: line for line in read_lines(self.file, _fits)}
+            self._whole = ends_whole(self.file)  # whether the last line is
         except OSError as error:
             raise self._refused("read", error) from error
-        self._whole = not text or text.endswith("\n")
-        for line in text.split("\n"):
-            try:
-                record = json.loads(line)
-                self.lines[record["result"]] = record
-            except (ValueError, KeyError, TypeError):
-                continue
 
     def there(self, job: Job) -> There | None:
         """What is known of a job's result; None where there is no such file."""
@@ -93,9 +84,13 @@ class Records:
         Raises WorkFailed when the disk refuses.
         """
         name = self._name(job)
+        try:
+            bytes_there = job.target.stat().st_size
+        except FileNotFoundError:
+            return  # moved away as soon as it was there: nothing is left to record
         record = {
             "result": name,
-            "bytes": job.target.stat().st_size,
+            "bytes": bytes_there,
             "status": status,
             "model": self.recipe.model,
             "model_sha256": self.recipe.sha256,
@@ -104,9 +99,10 @@ class Records:
         }
         line = json.dumps(record) + "\n"
         with self._adding:
+            whole, self._whole = self._whole, False  # a full disk takes half a line
             try:
                 # One write: the lines of two commands do not mix.
-                append(self.file, (line if self._whole else f"\n{line}").encode())
+                append(self.file, (line if whole else f"\n{line}").encode())
             except OSError as error:
                 raise self._refused("written", error) from error
             self._whole = True
@@ -136,6 +132,10 @@ class Records:
             f"{self.file}: cannot be {what} ({error.strerror}); mend it, the results "
             "before it are whole"
         )
+
+
+def _fits(line: dict[str, Any]) -> bool:
+    return isinstance(line.get("result"), str)
 
 
 def _state_of(source: Path) -> dict[str, int] | None:

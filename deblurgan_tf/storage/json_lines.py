@@ -30,6 +30,11 @@ def bad_lines(path: Path, fits: Fits = bool) -> list[int]:
     ]
 
 
+def ends_whole(path: Path) -> bool:
+    """Whether what is added would begin a line: there is no file, or no half line."""
+    return _lines(path)[-1] == b""
+
+
 def _lines(path: Path) -> list[bytes]:
     """What is between the ends of lines; the last one is whole only where it parses."""
     return path.read_bytes().split(b"\n") if path.exists() else [b""]

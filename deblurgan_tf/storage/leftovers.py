@@ -68,12 +68,13 @@ def is_temporary(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, locked: bool = False) -> None:
     """Removes what processes that are gone left in a folder; never anything else.
 
     That are files and folders with the names that `temporary_name` gives, of this user,
-    whose process is gone. Those of another machine must be older than a day. Nothing is
-    said where the folder is not there or refuses.
+    whose process is gone. Those of another machine must be older than a day. locked:
+    nobody else may write to the folder now, so all files of such names are left ones.
+    Nothing is said where the folder is not there or refuses.
     """
     try:
         names = os.listdir(folder)
@@ -81,7 +82,7 @@ def remove_leftovers(folder: Path) -> None:
         return
     for path in (folder / name for name in names if is_temporary(name)):
         with contextlib.suppress(OSError):
-            if _is_left(path):
+            if locked or _is_left(path):
                 _remove(path)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deblurgan_tf.errors import RunError
+from deblurgan_tf.errors import RunError, first_line
 from deblurgan_tf.storage.atomic import make_folder, write_atomically
 from deblurgan_tf.training.state import State
 from deblurgan_tf.training.writing import writing
@@ -94,7 +94,7 @@ def restore(path: Path, state: State) -> Known:
     ) as error:
         raise RunError(
             f"{path}: cannot be restored ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Remove this folder to resume from the "
+            f"{first_line(error)}). Remove this folder to resume from the "
             "checkpoint before it"
         ) from error
     return known

@@ -15,6 +15,7 @@ from deblurgan_tf.errors import UsageError, UserError
 from deblurgan_tf.training import checkpoints, run_folder
 from deblurgan_tf.training.content import choose_content
 from deblurgan_tf.training.distribution import open_strategy, strategy_name
+from deblurgan_tf.training.learning_rate import lengthenings
 from deblurgan_tf.training.schedule import total_steps
 from deblurgan_tf.training.start_from import start_from
 from deblurgan_tf.training.state import State, new_state
@@ -61,6 +62,9 @@ def dry_run(config: Config, run: Path) -> None:
         print(f"steps: {total_steps(config, source):,}")
     with checked():
         _begin(config, run, state)
+    if not problems:  # needs the data, and the config and the step of the run
+        with checked():
+            lengthenings(run, config, source, int(state.step))
     with checked():
         choose_content(config, run)
     if len(problems) == 1:

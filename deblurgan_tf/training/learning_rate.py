@@ -82,7 +82,9 @@ def lengthenings(
         return tuple(known)
     kept = [x for x in known if x.step <= step]
     if not kept or kept[-1].step < step:
-        kept.append(Lengthening(step, shorter))
+        # Where it goes on before a lengthening, it was to have fewer steps there.
+        at_step = known[len(kept)].total if known[len(kept) :] else shorter
+        kept.append(Lengthening(step, at_step))
         say(f"{run}: {_in_words(config, total, kept[-1])}")
     return tuple(kept)
 

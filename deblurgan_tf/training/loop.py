@@ -19,7 +19,7 @@ from deblurgan_tf.blur.degradation import degradation
 from deblurgan_tf.cli.stopping import StopSignal
 from deblurgan_tf.cli.terminal import say
 from deblurgan_tf.config import Config
-from deblurgan_tf.data import open_source, training_batches
+from deblurgan_tf.data import Source, open_source, training_batches
 from deblurgan_tf.devices import prepare_devices
 from deblurgan_tf.training import checkpoints, plots, run_folder
 from deblurgan_tf.training.checkpoints import Known
@@ -50,14 +50,8 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
     strategy = open_strategy(config)
     workers = Workers(strategy)
     with run_folder.locked(run) if workers.chief else contextlib.nullcontext():
-        if workers.chief:
-            run_folder.remove_leftovers(run)
-        run_folder.check_unchanged(run, config)
-        run_folder.check_log(run)
-        with run_folder.checked_pictures(run, keep=workers.chief) as checked:
-            source = open_source(config, checked)
+        source = open_checked(config, run, workers.chief)
         names = source.names()
-        run_folder.check_same_pictures(run, names)
         schedule = Schedule(config.every, total_steps(config, source))
 
         state, known = begin_or_resume(config, run, strategy)
@@ -101,6 +95,21 @@ def train(config: Config, run: Path, arguments: list[str] | None = None) -> Stat
             run_steps(schedule, state, train_step, batches, workers, records)
             workers.wait()
     return state
+
+
+def open_checked(config: Config, run: Path, chief: bool) -> Source:
+    """The data of a run whose folder fits its config and them; raises as `train`.
+
+    chief: this process writes to the folder.
+    """
+    if chief:
+        run_folder.remove_leftovers(run)
+    run_folder.check_unchanged(run, config)
+    run_folder.check_log(run)
+    with run_folder.checked_pictures(run, keep=chief) as checked:
+        source = open_source(config, checked)
+    run_folder.check_same_pictures(run, source.names())
+    return source
 
 
 def begin_or_resume(

@@ -12,7 +12,6 @@ import fcntl
 import json
 import platform
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,10 +25,9 @@ from deblurgan_tf import config as configs
 from deblurgan_tf.config import Config
 from deblurgan_tf.data import Checked
 from deblurgan_tf.errors import RunError
-from deblurgan_tf.storage import provenance
+from deblurgan_tf.storage import leftovers, provenance
 from deblurgan_tf.storage.atomic import append, make_folder, write_text
 from deblurgan_tf.storage.json_lines import bad_lines, read_lines
-from deblurgan_tf.storage.leftovers import is_temporary, temporary_folder
 from deblurgan_tf.storage.names import composed
 from deblurgan_tf.storage.writing_errors import writing_to
 from deblurgan_tf.training import checkpoints
@@ -56,7 +54,7 @@ def check_writable(run: Path) -> None:
     place = next(path for path in (run, *run.absolute().parents) if path.exists())
     try:
         # Rights alone do not tell: root has all of them on a disk that is read-only.
-        with temporary_folder(place):
+        with leftovers.temporary_folder(place):
             pass
     except OSError as error:
         raise _not_writable(run, error.strerror, place) from None
@@ -96,6 +94,8 @@ def _lock(run: Path, file: TextIO) -> None:
             f"{run}: another process is training in this folder; wait for it, or "
             "name another folder with --run"
         ) from None
+    except OSError as error:  # a network disk without locks
+        raise _not_writable(run, error.strerror, run / ".lock") from None
 
 
 def remove_leftovers(run: Path) -> None:
@@ -105,13 +105,7 @@ def remove_leftovers(run: Path) -> None:
     writing these files.
     """
     for folder in (run, run / "checkpoints", run / "samples"):
-        for leftover in folder.iterdir() if folder.is_dir() else ():
-            if not is_temporary(leftover.name):
-                continue
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
+        leftovers.remove_leftovers(folder, locked=True)
 
 
 def check_unchanged(run: Path, config: Config) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from deblurgan_tf.errors import RunError
+from deblurgan_tf.errors import RunError, first_line
 from deblurgan_tf.storage.writing_errors import writing_to
 
 # What TensorFlow puts around the system's words: the operation's place and name.
@@ -26,7 +26,7 @@ def writing(place: Path) -> Iterator[None]:
         with writing_to(place):
             yield
     except tf.errors.OpError as error:
-        reason = _AROUND.sub("", error.message.splitlines()[0])
+        reason = _AROUND.sub("", first_line(error))
         raise RunError(
             f"{place}: cannot be written ({reason}); mend it, and run the same command "
             "again to resume"

@@ -101,6 +101,17 @@ def test_after_a_crash_the_last_errors_are_shown(end):
     assert seen.text() == b"la" + (b"" if end else last)
 
 
+def test_the_end_is_known_behind_an_unfinished_line_and_in_two_parts():
+    for words, cut in ((b"last words", 0), (b"I0000 unfinished", 0), (b"", 9)):
+        seen = Seen()
+        seen.filter.feed(b"E0000 00:00:1.2 1 a.cc:1] no crash\n" + words)
+        seen.filter.feed(END_LINE[:cut])
+        seen.filter.feed(END_LINE[cut:])
+        seen.filter.feed(b"I0000 00:00:1.2 1 a.cc:1] at the very end\n")
+        seen.filter.end()
+        assert seen.text() == words
+
+
 PROGRAM = """
 import os, signal, subprocess, sys
 from deblurgan_tf.cli.app import App
@@ -134,6 +145,7 @@ def test_the_last_words_of_a_command_are_seen_however_it_ends(how):
     assert "last words" in done.stderr and "ours\n" in done.stderr
     assert "port.cc" not in done.stderr
     assert ("RuntimeError: a bug" in done.stderr) == (how == "bug")
+    assert "ended as it should" not in done.stderr
 
 
 def test_debug_shows_all():

@@ -14,7 +14,7 @@ import tensorflow as tf
 from helpers.pictures import coded, photo
 
 from deblurgan_tf import images
-from deblurgan_tf.data.records import INDEX, Shard, open_shard, pictures_in
+from deblurgan_tf.data.records import INDEX, Shard, open_shard, open_shards, pictures_in
 from deblurgan_tf.errors import DataError
 
 IMAGE = ("image",)
@@ -69,6 +69,13 @@ def test_the_index_spares_the_next_start_the_pass(shard, monkeypatch):
     again = open_shard(shard, IMAGE)
     for name in ("offsets", "lengths", "sizes"):
         assert np.array_equal(getattr(again, name), getattr(first, name)), name
+
+
+def test_the_index_of_a_file_without_records_is_used(tmp_path, monkeypatch):
+    path = write(tmp_path / "set-train.tfrecord-00000-of-00001", [])
+    assert len(open_shard(path, IMAGE)) == 0
+    monkeypatch.setattr(tf.data, "TFRecordDataset", None)
+    assert len(open_shard(path, IMAGE)) == len(open_shards([path], IMAGE)[0]) == 0
 
 
 def test_a_file_that_changed_is_indexed_anew(shard):

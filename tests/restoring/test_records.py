@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -87,6 +88,37 @@ def test_the_last_line_counts_and_half_a_line_spoils_no_other(job):
     Records(job.target.parents[1], RECIPE).add(job, "restored")
     assert there(job) == There("photos")
     assert len(file.read_bytes().splitlines()) == 3
+
+
+def test_what_a_full_disk_left_of_a_line_does_not_spoil_the_next(job, monkeypatch):
+    records = Records(job.target.parents[1], RECIPE)
+
+    def half(path, data):
+        with open(path, "ab") as stream:
+            stream.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("deblurgan_tf.restoring.records.append", half)
+        with pytest.raises(WorkFailed, match="No space left"):
+            records.add(job, "restored")
+    job.target.write_bytes(b"restored again")
+    records.add(job, "restored")
+    assert there(job) == There("photos")
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"result": []}', b"\xff"])
+def test_a_line_that_is_no_record_is_passed_over(job, line):
+    with open(job.target.parents[1] / FILE, "ab") as stream:
+        stream.write(line + b"\n")
+    assert there(job) == There("photos")
+
+
+def test_a_result_that_was_moved_away_at_once_stops_nothing(job):
+    before = (job.target.parents[1] / FILE).read_bytes()
+    job.target.unlink()
+    Records(job.target.parents[1], RECIPE).add(job, "restored")
+    assert (job.target.parents[1] / FILE).read_bytes() == before
 
 
 def test_names_that_are_no_utf8_are_recorded(tmp_path):

@@ -530,6 +530,37 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved, states, how):
     assert "\n" not in str(caught.value)
 
 
+def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(runs.fcntl, "flock", flock)
+    with (
+        pytest.raises(RunError, match=r"No locks available: .*\.lock\); choose"),
+        runs.locked(tmp_path / "run"),
+    ):
+        pass
+
+
+def test_an_error_without_words_is_told_too(saved, states, monkeypatch):
+    def silent(self, path):
+        raise AssertionError
+
+    monkeypatch.setattr(tf.train.Checkpoint, "read", silent)
+    with pytest.raises(RunError, match=r"cannot be restored \(Asser.*: AssertionErr"):
+        checkpoints.restore(saved[1], states[1])
+
+
+def test_a_run_lengthened_anew_before_a_lengthening_begins_with_its_rate(tmp_path):
+    (tmp_path / "lengthened.jsonl").write_text('{"step": 4, "total": 4}\n')
+    before, after = (tiny(train={"steps": steps}) for steps in (9, 12))
+    (tmp_path / "config.yaml").write_text(configs.dump(before))
+    source = SimpleNamespace(size=None)
+    assert lengthenings(tmp_path, before, source, 2) == ((4, 4),)
+    assert lengthenings(tmp_path, after, source, 2) == ((2, 4),)
+    assert lengthenings(tmp_path, after, source, 6) == ((4, 4), (6, 9))
+
+
 @pytest.mark.parametrize(
     "other",
     [
