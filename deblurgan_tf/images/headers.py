@@ -86,7 +86,7 @@ def examined(start: bytes, name: str, work: Callable[[str], T]) -> T:
         return work(kind)
     except MemoryError:
         raise
-    except (PictureError, NotImplementedError) as error:
+    except PictureError as error:
         raise PictureError(f"{name}: {error}") from error
     except Exception as error:
         # Three libraries read damaged files here, and raise many kinds of errors:
@@ -145,9 +145,9 @@ def check_tiff(layout: tiff.Layout) -> None:
 
 
 def check_mode(mode: str) -> None:
-    """Raises NotImplementedError for Pillow's modes that are no 8-bit picture."""
+    """Raises PictureError for Pillow's modes that are no 8-bit picture."""
     if mode not in _MODES:
-        raise NotImplementedError(
+        raise PictureError(
             f"pixels of kind {mode} are not read; convert it to 8 or 16 bits, grey or "
             "RGB"
         )

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 from PIL import _imaging
 
+from deblurgan_tf.errors import PictureError
+
 # A C function of (module, format, arguments); the last cannot be read from here.
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _OF_THREAD = threading.local()
@@ -23,11 +25,11 @@ _OF_THREAD = threading.local()
 def heard(*, needed: bool) -> Iterator[list[str]]:
     """Inside, the first error of this thread's decoding is put into the list given.
 
-    needed: nothing but these errors tells of damage. Raises NotImplementedError if so
+    needed: nothing but these errors tells of damage. Raises PictureError if so
     where Pillow was built without a libtiff that can be asked.
     """
     if not _install() and needed:
-        raise NotImplementedError(
+        raise PictureError(
             "fax compressions are read with the libtiff of Pillow's own packages; "
             "install Pillow from PyPI, or save it with deflate"
         )

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from deblurgan_tf.errors import PictureError
 from deblurgan_tf.images import exif as tags
 from deblurgan_tf.images import tiff_checks
 
@@ -66,10 +67,9 @@ class Metadata(NamedTuple):
 def layout(file: BinaryIO) -> Layout:
     """Read the tags of a TIFF or BigTIFF that describe its pixels, and no pixels.
 
-    Raises NotImplementedError for samples that are neither 1 to 8 nor 16 bits
-    unsigned and for 16-bit layouts outside grey and RGB with at most one extra
-    sample, PictureError for more tags than are read, and what tifffile raises for
-    damaged data.
+    Raises PictureError for samples that are neither 1 to 8 nor 16 bits unsigned, for
+    16-bit layouts outside grey and RGB with at most one extra sample and for more tags
+    than are read, and what tifffile raises for damaged data.
     """
     tiff_checks.check_directories(file)
     file.seek(0)
@@ -78,7 +78,7 @@ def layout(file: BinaryIO) -> Layout:
         more = any(not (p.is_reduced or p.is_mask) for p in _others(opened))
         deep = page.bitspersample == 16 and page.sampleformat == 1
         if not deep and (page.bitspersample > 8 or page.sampleformat != 1):
-            raise NotImplementedError(
+            raise PictureError(
                 f"TIFF samples of {page.bitspersample} bits, format "
                 f"{int(page.sampleformat)}; only unsigned 8 and 16 bits are read"
             )
@@ -121,21 +121,21 @@ def metadata(data: bytes) -> Metadata:
 
 
 def _check_deep(page: tifffile.TiffPage) -> None:
-    """Raises NotImplementedError for 16-bit layouts that `decode16` does not read."""
+    """Raises PictureError for 16-bit layouts that `decode16` does not read."""
     kind, count = int(page.photometric), page.samplesperpixel
     colours = _COLOURS.get(kind)
     if colours is None or not colours <= count <= colours + 1:
-        raise NotImplementedError(
+        raise PictureError(
             f"16-bit TIFF of {count} samples, photometric {kind}; "
             "only grey and RGB, with or without alpha, are read"
         )
     scheme = int(page.compression)
     if scheme not in (*_BY_OPENCV, *_BY_TIFFFILE):
-        raise NotImplementedError(
+        raise PictureError(
             f"16-bit TIFF of compression {scheme}; save it with deflate, LZW or none"
         )
     if scheme in _BY_OPENCV and (page.planarconfig == 2 or count == 2):
-        raise NotImplementedError(
+        raise PictureError(
             "16-bit TIFF with LZW or PackBits and separate planes or grey with alpha"
         )
 

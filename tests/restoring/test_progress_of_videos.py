@@ -50,15 +50,20 @@ class Bar:
             self.shown.append(description)
 
 
-def test_the_bar_counts_frames(tmp_path, monkeypatch):
-    drive = tmp_path / "drive.mp4"
-    with av.open(str(drive), "w") as output:
-        stream = output.add_stream("libx264", rate=5)
+def write_frames(path, codec, rate):
+    """Three frames of 64x48 pixels."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=rate)
         stream.width, stream.height = 64, 48
         for number in range(3):
             frame = av.VideoFrame.from_ndarray(photo(48, 64, number))
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+
+
+def test_the_bar_counts_frames(tmp_path, monkeypatch):
+    drive = tmp_path / "drive.mp4"
+    write_frames(drive, "libx264", rate=5)
     picture = save(tmp_path / "x.png", photo(20, 20, 0))
     bar = Bar()
     monkeypatch.setattr(files, "counting_bar", lambda what: bar)
@@ -86,13 +91,7 @@ def test_the_bar_counts_frames(tmp_path, monkeypatch):
 def test_frames_are_counted_where_the_file_does_not_say_how_many(tmp_path):
     words = []
     source = tmp_path / "a.ts"
-    with av.open(str(source), "w") as output:
-        stream = output.add_stream("mpeg2video", rate=25)
-        stream.width, stream.height = 64, 48
-        for number in range(3):
-            frame = av.VideoFrame.from_ndarray(photo(48, 64, number))
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
+    write_frames(source, "mpeg2video", rate=25)
     work = Restoration(Inverting(), tmp_path)
     outcome = work.video(Job(source, tmp_path / "b.ts"), lambda *of: words.append(of))
     assert outcome.status == "restored" and outcome.notices == ()
